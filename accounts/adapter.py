@@ -1,0 +1,34 @@
+"""How allauth behaves in this house."""
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Nobody signs up alone: an organization's staff or the MSP adds its people."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Staff begin in the BSS, everybody else in the storefront."""
+        return reverse("admin:index") if request.user.is_staff else reverse(settings.LOGIN_REDIRECT_URL)
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    """Keeps the secrets of second factors encrypted with the same keys as every other secret."""
+
+    def encrypt(self, text: str) -> str:
+        return str(_cipher().encrypt(text.encode()).decode())
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return str(_cipher().decrypt(encrypted_text.encode()).decode())
+
+
+def _cipher():  # type: ignore[no-untyped-def]
+    from encrypted_fields.fields import EncryptedFieldMixin
+
+    return EncryptedFieldMixin().f

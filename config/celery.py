@@ -1,0 +1,39 @@
+"""
+The worker and its timetable.
+
+Three queues: `orders` (people wait), `billing`, `default`. A message only rings; the row knows what is due. Each schedule below says
+what happens when one is missed. Times are UTC.
+"""
+
+import os
+from datetime import timedelta
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("cloudtill")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+app.conf.task_routes = {
+    "ordering.*": {"queue": "orders"},
+    "billing.*": {"queue": "billing"},
+    "provisioning.*": {"queue": "default"},
+    "accounts.*": {"queue": "default"},
+}
+
+app.conf.beat_schedule = {
+    # Rings order lines that are due: lost messages, killed workers, retries whose time has come. Missed: a minute later.
+    "ordering.sweep": {"task": "ordering.sweep", "schedule": timedelta(seconds=20)},
+    # Asks the vendor for yesterday's usage and loads what is ready. Missed: the next round asks for every day still open.
+    "billing.collect_usage": {"task": "billing.collect_usage", "schedule": crontab(minute="*/10", hour="6-23")},
+    # Bills the month before, into drafts. Missed: by hand, `manage.py bill --period`; running it twice changes nothing.
+    "billing.bill_last_month": {
+        "task": "billing.bill_last_month",
+        "schedule": crontab(minute=30, hour=7, day_of_month="1-5"),
+    },
+    # Empties the outbox. Missed: mails wait a minute longer.
+    "accounts.send_mail": {"task": "accounts.send_mail", "schedule": timedelta(seconds=30)},
+}

@@ -1,0 +1,82 @@
+"""The people of the house, and the vendor in process."""
+
+from dataclasses import dataclass
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+
+from accounts.models import Membership, Organization, User
+from tests import factories
+
+
+@dataclass(frozen=True)
+class Personas:
+    """alice runs a reseller with one customer, carol; bob another reseller; dora is a direct customer; mira and bert are staff."""
+
+    msp: Organization
+    alice: User
+    reseller: Organization
+    carol: User
+    resellers_customer: Organization
+    bob: User
+    other_reseller: Organization
+    dora: User
+    direct_customer: Organization
+    vic: User
+    """Viewer at the direct customer."""
+    stranger: User
+    mira: User
+    """Account manager."""
+    bert: User
+    """Billing manager."""
+    root: User
+
+    def client(self, name: str) -> Client:
+        """Return a browser signed in as the person of that name; “nobody” is signed out."""
+        client = Client()
+        if name != "nobody":
+            client.force_login(getattr(self, name), backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+
+@pytest.fixture
+def personas(db: None) -> Personas:
+    """Everybody there is, each with the rights of the role."""
+    msp = factories.msp()
+    reseller = factories.ResellerFactory(name="Alster IT")
+    other_reseller = factories.ResellerFactory(name="Bodensee Systems")
+    customer = factories.OrganizationFactory(name="Café Carol", parent=reseller)
+    direct = factories.OrganizationFactory(name="Dora Design")
+
+    def member(first_name: str, organization: Organization, role: str = Membership.Role.ADMINISTRATOR) -> User:
+        user = factories.UserFactory(first_name=first_name, email=f"{first_name.lower()}@example.com")
+        factories.MembershipFactory(user=user, organization=organization, role=role)
+        return user
+
+    def staff(first_name: str, *permissions: str) -> User:
+        user = factories.UserFactory(first_name=first_name, email=f"{first_name.lower()}@northwind.example", is_staff=True)
+        group, _ = Group.objects.get_or_create(name=f"{first_name}'s group")
+        for permission in permissions:
+            app, _, codename = permission.partition(".")
+            found = Permission.objects.filter(content_type__app_label=app)
+            group.permissions.add(*(found if codename == "*" else found.filter(codename=codename)))
+        user.groups.add(group)
+        return user
+
+    return Personas(
+        msp=msp,
+        alice=member("Alice", reseller),
+        reseller=reseller,
+        carol=member("Carol", customer),
+        resellers_customer=customer,
+        bob=member("Bob", other_reseller),
+        other_reseller=other_reseller,
+        dora=member("Dora", direct),
+        direct_customer=direct,
+        vic=member("Vic", direct, Membership.Role.VIEWER),
+        stranger=factories.UserFactory(first_name="Stranger", email="stranger@example.com"),
+        mira=staff("Mira", "ordering.*", "provisioning.*", "accounts.*", "catalog.view_plan"),
+        bert=staff("Bert", "billing.*", "reconciliation.*", "catalog.view_productgroup", "accounts.view_organization"),
+        root=factories.UserFactory(first_name="Root", email="root@northwind.example", is_staff=True, is_superuser=True),
+    )
