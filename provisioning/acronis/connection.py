@@ -37,7 +37,11 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One exchange on the wire, token requests and repetitions included. ``status`` is None where no answer came."""
+    """
+    One exchange on the wire, token requests and repetitions included.
+
+    ``milliseconds`` are those until the answer began; ``status`` is None where none came, and ``failure`` says why.
+    """
 
     method: str
     path: str
