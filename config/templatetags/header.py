@@ -1,0 +1,56 @@
+"""The header of the storefront: whose shop this is, where the reader is, for whom the reader acts, what lies in the basket."""
+
+from django import template
+from django.template.context import RequestContext
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.acting import acting_membership
+from accounts.models import Membership, Organization
+from ordering.models import BasketLine
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def seller_name(context: RequestContext) -> str:
+    """Return the name over the door: a reseller's for its customers, the MSP's for everybody else."""
+    acting = acting_membership(context.request)
+    if acting is not None and acting.organization.parent is not None:
+        return acting.organization.parent.name
+    return Organization.objects.filter(kind=Organization.Kind.MSP).values_list("name", flat=True).first() or "Cloudtill"
+
+
+@register.simple_tag(takes_context=True)
+def other_memberships(context: RequestContext) -> list[Membership]:
+    """Return the memberships the reader could change to, by name of the organization."""
+    acting = acting_membership(context.request)
+    if acting is None:
+        return []
+    others = Membership.objects.filter(user=acting.user_id).exclude(pk=acting.pk)
+    return list(others.select_related("organization").order_by("organization__name", "pk"))
+
+
+@register.simple_tag(takes_context=True)
+def basket_count(context: RequestContext) -> int:
+    """Return how many products lie in the reader's open basket for the organization acted for."""
+    acting = acting_membership(context.request)
+    if acting is None:
+        return 0
+    lines = BasketLine.objects.filter(basket__owner=acting.user_id, basket__buyer=acting.organization_id)
+    return lines.filter(basket__order__isnull=True).count()
+
+
+@register.simple_tag(takes_context=True)
+def nav_link(context: RequestContext, label: str, url: str, *sections: str) -> SafeString:
+    """
+    Return a link of the navigation, marked when the page shown belongs under it.
+
+    A page belongs where its path begins with the link's, or with one of ``sections`` ("/products/"); "/" only to itself.
+    """
+    if not url:
+        return SafeString("")
+    path = context.request.path
+    inside = path == url or any(path.startswith(start) for start in (*sections, url) if start != "/")
+    current = SafeString(' aria-current="page"') if inside else ""
+    return format_html('<a class="nav-item" href="{}"{}>{}</a>', url, current, label)
