@@ -1,6 +1,7 @@
 """Baskets and orders: a person's wish that moves everything below."""
 
 import uuid
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 import pghistory
@@ -25,7 +26,7 @@ class BasketQuerySet(LockingQuerySet["Basket"]):
         return self.filter(owner=user, buyer__in=Organization.objects.visible_to(user))
 
     def open(self) -> Self:
-        return self.filter(order__isnull=True)
+        return self.filter(ordered_at__isnull=True)
 
 
 class Basket(models.Model):
@@ -46,8 +47,14 @@ class Basket(models.Model):
     login = models.CharField("login user name", max_length=200, blank=True)
     email = models.EmailField("e-mail", blank=True)
     created_at = models.DateTimeField()
+    ordered_at = models.DateTimeField(null=True, help_text="When it became an order; from then on it is never edited.")
 
     objects = BasketQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "buyer"], condition=Q(ordered_at__isnull=True), name="basket_one_open")
+        ]
 
     def __str__(self) -> str:
         return str(self.key)
@@ -73,6 +80,18 @@ class OrderQuerySet(LockingQuerySet["Order"]):
         """Buyers and consumers see their orders; a reseller also those of its customers; staff all."""
         seen = Organization.objects.visible_to(user)
         return self.filter(Q(buyer__in=seen) | Q(consumer__in=seen))
+
+    def of(self, organization: Organization) -> Self:
+        """What ``organization`` ordered or uses; of a reseller also what its customers did."""
+        own = Q(buyer=organization) | Q(consumer=organization)
+        if organization.kind == Organization.Kind.RESELLER:
+            own |= Q(consumer__parent=organization)
+        return self.filter(own)
+
+    def found_by(self, text: str) -> Self:
+        """Orders whose number, reference, consumer or product holds ``text``."""
+        matches = Q(number__icontains=text) | Q(purchase_order__icontains=text) | Q(consumer__name__icontains=text)
+        return self.filter(matches | Q(pk__in=OrderLine.objects.filter(plan_name__icontains=text).values("order")))
 
     def to_execute(self) -> Self:
         """What an account manager has to look at next: placed and waiting, or failed."""
@@ -118,6 +137,7 @@ class Order(StatefulModel):
     billing_copy = models.JSONField(default=dict, help_text="The buyer's billing information as confirmed.")
     purchase_order = models.CharField("your reference", max_length=50, blank=True)
     placed_at = models.DateTimeField()
+    placed_from = models.GenericIPAddressField("placed from", null=True, help_text="Network address of the person who ordered.")
     executed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     completed_at = models.DateTimeField(null=True)
 
@@ -148,7 +168,11 @@ class OrderToExecute(Order):
 
 
 class OrderLineQuerySet(LockingQuerySet["OrderLine"]):
-    def due(self, at: Any) -> Self:
+    def unfinished(self) -> Self:
+        """Lines that are, or may yet be, carried out: waiting, in progress, or failed and not given up."""
+        return self.filter(status__in=[OrderLine.Status.WAITING, OrderLine.Status.EXECUTING, OrderLine.Status.FAILED])
+
+    def due(self, at: datetime) -> Self:
         """Lines to be executed now: their time has come and no worker holds them."""
         return self.filter(status=OrderLine.Status.EXECUTING, next_try_at__lte=at).filter(
             Q(lease_until__isnull=True) | Q(lease_until__lt=at)
@@ -190,7 +214,7 @@ class OrderLine(StatefulModel):
     retail_discount_percent = models.DecimalField(max_digits=6, decimal_places=3, default=0)
     login = models.CharField("login user name", max_length=200, blank=True)
     email = models.EmailField("e-mail", blank=True)
-    role = models.CharField(max_length=20, choices=TenantUser.Role, default=TenantUser.Role.COMPANY_ADMINISTRATOR)
+    role = models.CharField(max_length=20, choices=TenantUser.Role, default=TenantUser.Role.COMPANY_ADMINISTRATOR, blank=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.WAITING)
     attempts = models.PositiveIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True)
@@ -204,6 +228,7 @@ class OrderLine(StatefulModel):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["next_try_at"], condition=Q(status="executing"), name="orderline_due")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(quantity=1) | ~Q(billing_model="pay_as_you_go"), name="orderline_pay_as_you_go_quantity_1"
