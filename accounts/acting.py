@@ -15,7 +15,7 @@ def acting_membership(request: HttpRequest) -> Membership | None:
     """
     if not hasattr(request, "_acting"):
         request._acting = _find(request)  # type: ignore[attr-defined]
-    return request._acting  # type: ignore[attr-defined,no-any-return]
+    return request._acting  # type: ignore[attr-defined]
 
 
 def choose(request: HttpRequest, membership: Membership) -> None:

@@ -28,7 +28,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         return str(_cipher().decrypt(encrypted_text.encode()).decode())
 
 
-def _cipher():  # type: ignore[no-untyped-def]
+def _cipher():
     from encrypted_fields.fields import EncryptedFieldMixin
 
     return EncryptedFieldMixin().f

@@ -11,6 +11,12 @@ from common.errors import DomainError
 
 _PREFIX = {Organization.Kind.MSP: "M", Organization.Kind.RESELLER: "R", Organization.Kind.CUSTOMER: "C"}
 
+_PARENTS: dict[Organization.Kind, set[str | None]] = {
+    Organization.Kind.MSP: {None},
+    Organization.Kind.RESELLER: {Organization.Kind.MSP},
+    Organization.Kind.CUSTOMER: {Organization.Kind.MSP, Organization.Kind.RESELLER},
+}
+
 
 class WrongParent(DomainError):
     """An organization was to stand under one that cannot have it."""
@@ -25,11 +31,7 @@ def add_organization(*, kind: str, parent: Organization | None, name: str, at: d
 
     :raises WrongParent: resellers stand under the MSP, customers under the MSP or a reseller.
     """
-    allowed = {
-        Organization.Kind.MSP: {None},
-        Organization.Kind.RESELLER: {Organization.Kind.MSP},
-        Organization.Kind.CUSTOMER: {Organization.Kind.MSP, Organization.Kind.RESELLER},
-    }[Organization.Kind(kind)]
+    allowed = _PARENTS[Organization.Kind(kind)]
     if (parent.kind if parent else None) not in allowed:
         raise WrongParent(f"A {Organization.Kind(kind).label.lower()} cannot stand under {parent or 'nobody'}.")
     inherited = {} if parent is None else {name: getattr(parent, name) for name in ("currency", "country", "time_zone", "language")}

@@ -1,8 +1,8 @@
 """
 The worker and its timetable.
 
-Three queues: `orders` (people wait), `billing`, `default`. A message only rings; the row knows what is due. Each schedule below says
-what happens when one is missed. Times are UTC.
+Three queues: `orders` (people wait), `billing`, `default`. A message only rings; the row knows what is due. Each
+schedule below says what happens when one is missed. Times are UTC.
 """
 
 import os
@@ -27,6 +27,8 @@ app.conf.task_routes = {
 app.conf.beat_schedule = {
     # Rings order lines that are due: lost messages, killed workers, retries whose time has come. Missed: a minute later.
     "ordering.sweep": {"task": "ordering.sweep", "schedule": timedelta(seconds=20)},
+    # Rings tenants that are to be converged by themselves (a mail to send again, a hold). Missed: a minute later.
+    "provisioning.sweep": {"task": "provisioning.sweep", "schedule": timedelta(minutes=1)},
     # Asks the vendor for yesterday's usage and loads what is ready. Missed: the next round asks for every day still open.
     "billing.collect_usage": {"task": "billing.collect_usage", "schedule": crontab(minute="*/10", hour="6-23")},
     # Bills the month before, into drafts. Missed: by hand, `manage.py bill --period`; running it twice changes nothing.

@@ -119,10 +119,8 @@ class TenantQuerySet(LockingQuerySet["Tenant"]):
         return self.filter(organization__in=Organization.objects.visible_to(user))
 
     def due(self, at: datetime) -> Self:
-        """Tenants whose wish has not been carried out and which nobody is working on."""
-        return self.filter(Q(converged_at__isnull=True) | Q(converged_at__lt=models.F("wished_at"))).filter(
-            Q(lease_until__isnull=True) | Q(lease_until__lt=at)
-        )
+        """Tenants to be converged by themselves, outside an order, whose next try has come."""
+        return self.filter(next_try_at__lte=at)
 
 
 @pghistory.track()
@@ -149,8 +147,9 @@ class Tenant(models.Model):
     vendor_name = models.CharField("name at the vendor", max_length=255, blank=True, editable=False)
     wished_at = models.DateTimeField(help_text="When the wish last changed.")
     converged_at = models.DateTimeField(null=True, help_text="When the vendor was last seen to agree with the wish.")
-    lease_until = models.DateTimeField(null=True, editable=False, help_text="A worker is converging it until then.")
-    lease_key = models.UUIDField(null=True, editable=False, help_text="Which worker.")
+    next_try_at = models.DateTimeField(null=True, editable=False, help_text="When to converge outside an order; empty: not due.")
+    attempts = models.PositiveIntegerField(default=0, editable=False)
+    last_error = models.CharField(max_length=1000, blank=True, editable=False)
 
     objects = TenantQuerySet.as_manager()
 
@@ -273,11 +272,12 @@ class VendorAction(models.Model):
         STARTED = "started", "Started"
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
+        INTERRUPTED = "interrupted", "Interrupted"
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="actions")
     kind = models.CharField(max_length=40)
     sentence = models.CharField(max_length=500)
-    status = models.CharField(max_length=10, choices=Status, default=Status.STARTED)
+    status = models.CharField(max_length=12, choices=Status, default=Status.STARTED)
     error = models.CharField(max_length=1000, blank=True)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -286,7 +286,9 @@ class VendorAction(models.Model):
         ordering = ["pk"]
         indexes = [models.Index(fields=["tenant", "started_at"], name="vendoraction_by_tenant")]
         constraints = [
-            models.CheckConstraint(condition=Q(status__in=["started", "done", "failed"]), name="vendoraction_status_known")
+            models.CheckConstraint(
+                condition=Q(status__in=["started", "done", "failed", "interrupted"]), name="vendoraction_status_known"
+            )
         ]
 
     def __str__(self) -> str:

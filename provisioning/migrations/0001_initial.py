@@ -10,355 +10,863 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('pghistory', '0007_auto_20250421_0444'),
+        ("accounts", "0001_initial"),
+        ("pghistory", "0007_auto_20250421_0444"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(choices=[('manual', 'Stopped by hand'), ('dunning', 'Invoice overdue'), ('credit_limit', 'Credit limit exceeded'), ('trial_ended', 'Trial ended')], max_length=20)),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('opened_at', models.DateTimeField()),
-                ('released_at', models.DateTimeField(blank=True, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("manual", "Stopped by hand"),
+                            ("dunning", "Invoice overdue"),
+                            ("credit_limit", "Credit limit exceeded"),
+                            ("trial_ended", "Trial ended"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("opened_at", models.DateTimeField()),
+                ("released_at", models.DateTimeField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='ServiceManager',
+            name="ServiceManager",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('base_url', models.URLField(help_text='For example https://eu2-cloud.acronis.com', verbose_name='data centre')),
-                ('client_id', models.CharField(max_length=100, verbose_name='client id')),
-                ('client_secret', encrypted_fields.fields.EncryptedCharField(max_length=500, verbose_name='client secret')),
-                ('root_tenant_id', models.UUIDField(blank=True, editable=False, help_text='Read from the vendor by “Test connection”.', null=True)),
-                ('vendor_currency', models.CharField(default='EUR', help_text='ISO 4217; what the vendor invoices you in.', max_length=3)),
-                ('fss_per_workload_edition', models.CharField(default='fss_per_gigabyte', help_text='The vendor has no edition of that name; this one is switched on and metered instead.', max_length=50, verbose_name='edition for File Sync & Share “per workload”')),
-                ('is_active', models.BooleanField(default=True, help_text='Off: nothing new is sold through it.')),
-                ('tested_at', models.DateTimeField(editable=False, null=True)),
-                ('test_result', models.CharField(blank=True, editable=False, max_length=500)),
-                ('definition_fetched_at', models.DateTimeField(editable=False, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("base_url", models.URLField(help_text="For example https://eu2-cloud.acronis.com", verbose_name="data centre")),
+                ("client_id", models.CharField(max_length=100, verbose_name="client id")),
+                ("client_secret", encrypted_fields.fields.EncryptedCharField(max_length=500, verbose_name="client secret")),
+                (
+                    "root_tenant_id",
+                    models.UUIDField(blank=True, editable=False, help_text="Read from the vendor by “Test connection”.", null=True),
+                ),
+                (
+                    "vendor_currency",
+                    models.CharField(default="EUR", help_text="ISO 4217; what the vendor invoices you in.", max_length=3),
+                ),
+                (
+                    "fss_per_workload_edition",
+                    models.CharField(
+                        default="fss_per_gigabyte",
+                        help_text="The vendor has no edition of that name; this one is switched on and metered instead.",
+                        max_length=50,
+                        verbose_name="edition for File Sync & Share “per workload”",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, help_text="Off: nothing new is sold through it.")),
+                ("tested_at", models.DateTimeField(editable=False, null=True)),
+                ("test_result", models.CharField(blank=True, editable=False, max_length=500)),
+                ("definition_fetched_at", models.DateTimeField(editable=False, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Tenant',
+            name="Tenant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('partner', 'Partner'), ('customer', 'Customer')], max_length=10)),
-                ('key', models.CharField(editable=False, help_text="Sent as customer id; by it the vendor's search finds the tenant again.", max_length=60, unique=True)),
-                ('vendor_id', models.UUIDField(editable=False, null=True, unique=True, verbose_name='tenant id')),
-                ('vendor_name', models.CharField(blank=True, editable=False, max_length=255, verbose_name='name at the vendor')),
-                ('wished_at', models.DateTimeField(help_text='When the wish last changed.')),
-                ('converged_at', models.DateTimeField(help_text='When the vendor was last seen to agree with the wish.', null=True)),
-                ('lease_until', models.DateTimeField(editable=False, help_text='A worker is converging it until then.', null=True)),
-                ('lease_key', models.UUIDField(editable=False, help_text='Which worker.', null=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tenants', to='accounts.organization')),
-                ('parent', models.ForeignKey(blank=True, help_text='Empty: the root tenant.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='provisioning.tenant')),
-                ('service_manager', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tenants', to='provisioning.servicemanager')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(choices=[("partner", "Partner"), ("customer", "Customer")], max_length=10)),
+                (
+                    "key",
+                    models.CharField(
+                        editable=False,
+                        help_text="Sent as customer id; by it the vendor's search finds the tenant again.",
+                        max_length=60,
+                        unique=True,
+                    ),
+                ),
+                ("vendor_id", models.UUIDField(editable=False, null=True, unique=True, verbose_name="tenant id")),
+                ("vendor_name", models.CharField(blank=True, editable=False, max_length=255, verbose_name="name at the vendor")),
+                ("wished_at", models.DateTimeField(help_text="When the wish last changed.")),
+                (
+                    "converged_at",
+                    models.DateTimeField(help_text="When the vendor was last seen to agree with the wish.", null=True),
+                ),
+                ("lease_until", models.DateTimeField(editable=False, help_text="A worker is converging it until then.", null=True)),
+                ("lease_key", models.UUIDField(editable=False, help_text="Which worker.", null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="tenants", to="accounts.organization"
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty: the root tenant.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="provisioning.tenant",
+                    ),
+                ),
+                (
+                    "service_manager",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="tenants", to="provisioning.servicemanager"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Service',
+            name="Service",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('protection_model', models.CharField(choices=[('per_gigabyte', 'Per gigabyte'), ('per_workload', 'Per workload')], max_length=20, verbose_name='Protection licensing model')),
-                ('file_sync_model', models.CharField(choices=[('per_user', 'Per user'), ('per_workload', 'Per workload')], max_length=20, verbose_name='File Sync & Share licensing model')),
-                ('wished_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='services', to='accounts.organization')),
-                ('service_manager', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='services', to='provisioning.servicemanager')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='services', to='provisioning.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "protection_model",
+                    models.CharField(
+                        choices=[("per_gigabyte", "Per gigabyte"), ("per_workload", "Per workload")],
+                        max_length=20,
+                        verbose_name="Protection licensing model",
+                    ),
+                ),
+                (
+                    "file_sync_model",
+                    models.CharField(
+                        choices=[("per_user", "Per user"), ("per_workload", "Per workload")],
+                        max_length=20,
+                        verbose_name="File Sync & Share licensing model",
+                    ),
+                ),
+                ("wished_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="services", to="accounts.organization"
+                    ),
+                ),
+                (
+                    "service_manager",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="services", to="provisioning.servicemanager"
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="services", to="provisioning.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='HoldEvent',
+            name="HoldEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('reason', models.CharField(choices=[('manual', 'Stopped by hand'), ('dunning', 'Invoice overdue'), ('credit_limit', 'Credit limit exceeded'), ('trial_ended', 'Trial ended')], max_length=20)),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('opened_at', models.DateTimeField()),
-                ('released_at', models.DateTimeField(blank=True, null=True)),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='provisioning.hold')),
-                ('tenant', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='provisioning.tenant')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("manual", "Stopped by hand"),
+                            ("dunning", "Invoice overdue"),
+                            ("credit_limit", "Credit limit exceeded"),
+                            ("trial_ended", "Trial ended"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("opened_at", models.DateTimeField()),
+                ("released_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="provisioning.hold",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="provisioning.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.AddField(
-            model_name='hold',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='provisioning.tenant'),
+            model_name="hold",
+            name="tenant",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="holds", to="provisioning.tenant"),
         ),
         migrations.CreateModel(
-            name='TenantEvent',
+            name="TenantEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('kind', models.CharField(choices=[('partner', 'Partner'), ('customer', 'Customer')], max_length=10)),
-                ('key', models.CharField(editable=False, help_text="Sent as customer id; by it the vendor's search finds the tenant again.", max_length=60)),
-                ('vendor_id', models.UUIDField(editable=False, null=True, verbose_name='tenant id')),
-                ('vendor_name', models.CharField(blank=True, editable=False, max_length=255, verbose_name='name at the vendor')),
-                ('wished_at', models.DateTimeField(help_text='When the wish last changed.')),
-                ('converged_at', models.DateTimeField(help_text='When the vendor was last seen to agree with the wish.', null=True)),
-                ('lease_until', models.DateTimeField(editable=False, help_text='A worker is converging it until then.', null=True)),
-                ('lease_key', models.UUIDField(editable=False, help_text='Which worker.', null=True)),
-                ('organization', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='accounts.organization')),
-                ('parent', models.ForeignKey(blank=True, db_constraint=False, help_text='Empty: the root tenant.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='provisioning.tenant')),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='provisioning.tenant')),
-                ('service_manager', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='provisioning.servicemanager')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                ("kind", models.CharField(choices=[("partner", "Partner"), ("customer", "Customer")], max_length=10)),
+                (
+                    "key",
+                    models.CharField(
+                        editable=False,
+                        help_text="Sent as customer id; by it the vendor's search finds the tenant again.",
+                        max_length=60,
+                    ),
+                ),
+                ("vendor_id", models.UUIDField(editable=False, null=True, verbose_name="tenant id")),
+                ("vendor_name", models.CharField(blank=True, editable=False, max_length=255, verbose_name="name at the vendor")),
+                ("wished_at", models.DateTimeField(help_text="When the wish last changed.")),
+                (
+                    "converged_at",
+                    models.DateTimeField(help_text="When the vendor was last seen to agree with the wish.", null=True),
+                ),
+                ("lease_until", models.DateTimeField(editable=False, help_text="A worker is converging it until then.", null=True)),
+                ("lease_key", models.UUIDField(editable=False, help_text="Which worker.", null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="accounts.organization",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        help_text="Empty: the root tenant.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="provisioning.tenant",
+                    ),
+                ),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="provisioning.tenant",
+                    ),
+                ),
+                (
+                    "service_manager",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="provisioning.servicemanager",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='TenantUser',
+            name="TenantUser",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('login', models.CharField(max_length=200, verbose_name='login user name')),
-                ('email', models.EmailField(help_text='The vendor sends the activation mail here.', max_length=254, verbose_name='e-mail')),
-                ('role', models.CharField(choices=[('company_admin', 'Company administrator'), ('readonly_admin', 'Read-only administrator')], max_length=20)),
-                ('vendor_id', models.UUIDField(editable=False, null=True, unique=True)),
-                ('activation_mail_asked_at', models.DateTimeField(editable=False, help_text='Written just before the vendor is asked, so that a lost answer never sends a second mail.', null=True)),
-                ('activation_mail_confirmed_at', models.DateTimeField(editable=False, help_text='When the vendor said it was queued.', null=True)),
-                ('service_manager', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='provisioning.servicemanager')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='users', to='provisioning.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("login", models.CharField(max_length=200, verbose_name="login user name")),
+                (
+                    "email",
+                    models.EmailField(
+                        help_text="The vendor sends the activation mail here.", max_length=254, verbose_name="e-mail"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("company_admin", "Company administrator"), ("readonly_admin", "Read-only administrator")],
+                        max_length=20,
+                    ),
+                ),
+                ("vendor_id", models.UUIDField(editable=False, null=True, unique=True)),
+                (
+                    "activation_mail_asked_at",
+                    models.DateTimeField(
+                        editable=False,
+                        help_text="Written just before the vendor is asked, so that a lost answer never sends a second mail.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "activation_mail_confirmed_at",
+                    models.DateTimeField(editable=False, help_text="When the vendor said it was queued.", null=True),
+                ),
+                (
+                    "service_manager",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="provisioning.servicemanager"
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="users", to="provisioning.tenant"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='TenantUserEvent',
+            name="TenantUserEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('login', models.CharField(max_length=200, verbose_name='login user name')),
-                ('email', models.EmailField(help_text='The vendor sends the activation mail here.', max_length=254, verbose_name='e-mail')),
-                ('role', models.CharField(choices=[('company_admin', 'Company administrator'), ('readonly_admin', 'Read-only administrator')], max_length=20)),
-                ('vendor_id', models.UUIDField(editable=False, null=True)),
-                ('activation_mail_asked_at', models.DateTimeField(editable=False, help_text='Written just before the vendor is asked, so that a lost answer never sends a second mail.', null=True)),
-                ('activation_mail_confirmed_at', models.DateTimeField(editable=False, help_text='When the vendor said it was queued.', null=True)),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='provisioning.tenantuser')),
-                ('service_manager', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='provisioning.servicemanager')),
-                ('tenant', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='provisioning.tenant')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                ("login", models.CharField(max_length=200, verbose_name="login user name")),
+                (
+                    "email",
+                    models.EmailField(
+                        help_text="The vendor sends the activation mail here.", max_length=254, verbose_name="e-mail"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("company_admin", "Company administrator"), ("readonly_admin", "Read-only administrator")],
+                        max_length=20,
+                    ),
+                ),
+                ("vendor_id", models.UUIDField(editable=False, null=True)),
+                (
+                    "activation_mail_asked_at",
+                    models.DateTimeField(
+                        editable=False,
+                        help_text="Written just before the vendor is asked, so that a lost answer never sends a second mail.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "activation_mail_confirmed_at",
+                    models.DateTimeField(editable=False, help_text="When the vendor said it was queued.", null=True),
+                ),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="provisioning.tenantuser",
+                    ),
+                ),
+                (
+                    "service_manager",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="provisioning.servicemanager",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="provisioning.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='VendorAction',
+            name="VendorAction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=40)),
-                ('sentence', models.CharField(max_length=500)),
-                ('status', models.CharField(choices=[('started', 'Started'), ('done', 'Done'), ('failed', 'Failed')], default='started', max_length=10)),
-                ('error', models.CharField(blank=True, max_length=1000)),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='actions', to='provisioning.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(max_length=40)),
+                ("sentence", models.CharField(max_length=500)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("started", "Started"), ("done", "Done"), ("failed", "Failed")], default="started", max_length=10
+                    ),
+                ),
+                ("error", models.CharField(blank=True, max_length=1000)),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="actions", to="provisioning.tenant"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='VendorReport',
+            name="VendorReport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(default='usage_daily', max_length=30)),
-                ('period_start', models.DateField()),
-                ('period_end', models.DateField(help_text='The first day after.')),
-                ('status', models.CharField(choices=[('wished', 'Wished'), ('requested', 'Asked for'), ('ready', 'Ready to load'), ('loaded', 'Loaded'), ('failed', 'Failed')], default='wished', max_length=10)),
-                ('vendor_id', models.UUIDField(null=True)),
-                ('stored_id', models.UUIDField(null=True)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('next_try_at', models.DateTimeField()),
-                ('error', models.CharField(blank=True, max_length=1000)),
-                ('rows_loaded', models.BigIntegerField(null=True, validators=[django.core.validators.MinValueValidator(0)])),
-                ('created_at', models.DateTimeField()),
-                ('loaded_at', models.DateTimeField(null=True)),
-                ('service_manager', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='provisioning.servicemanager')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(default="usage_daily", max_length=30)),
+                ("period_start", models.DateField()),
+                ("period_end", models.DateField(help_text="The first day after.")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("wished", "Wished"),
+                            ("requested", "Asked for"),
+                            ("ready", "Ready to load"),
+                            ("loaded", "Loaded"),
+                            ("failed", "Failed"),
+                        ],
+                        default="wished",
+                        max_length=10,
+                    ),
+                ),
+                ("vendor_id", models.UUIDField(null=True)),
+                ("stored_id", models.UUIDField(null=True)),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("next_try_at", models.DateTimeField()),
+                ("error", models.CharField(blank=True, max_length=1000)),
+                ("rows_loaded", models.BigIntegerField(null=True, validators=[django.core.validators.MinValueValidator(0)])),
+                ("created_at", models.DateTimeField()),
+                ("loaded_at", models.DateTimeField(null=True)),
+                (
+                    "service_manager",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="reports", to="provisioning.servicemanager"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='VendorStorage',
+            name="VendorStorage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('infra_id', models.UUIDField()),
-                ('name', models.CharField(max_length=200)),
-                ('location_id', models.UUIDField(null=True)),
-                ('capabilities', models.JSONField(default=list, help_text='backup, files_cloud, disaster_recovery…')),
-                ('is_offered', models.BooleanField(default=True, help_text='Off once the vendor no longer lists it.')),
-                ('service_manager', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='storages', to='provisioning.servicemanager')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("infra_id", models.UUIDField()),
+                ("name", models.CharField(max_length=200)),
+                ("location_id", models.UUIDField(null=True)),
+                ("capabilities", models.JSONField(default=list, help_text="backup, files_cloud, disaster_recovery…")),
+                ("is_offered", models.BooleanField(default=True, help_text="Off once the vendor no longer lists it.")),
+                (
+                    "service_manager",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="storages", to="provisioning.servicemanager"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', 'pk'],
+                "ordering": ["name", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='VendorOfferingItem',
+            name="VendorOfferingItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('application_id', models.UUIDField()),
-                ('application_type', models.CharField(max_length=50)),
-                ('name', models.CharField(help_text='With the prefix of its edition, for example pg_base_storage.', max_length=100)),
-                ('usage_name', models.CharField(max_length=100)),
-                ('edition', models.CharField(blank=True, help_text='Empty: belongs to no edition.', max_length=50)),
-                ('item_type', models.CharField(max_length=10)),
-                ('measurement_unit', models.CharField(help_text='bytes, quantity, seconds or n/a', max_length=20)),
-                ('is_offered', models.BooleanField(default=True, help_text='Off once the vendor no longer offers it.')),
-                ('service_manager', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='offering_items', to='provisioning.servicemanager')),
-                ('storage', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='offering_items', to='provisioning.vendorstorage')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("application_id", models.UUIDField()),
+                ("application_type", models.CharField(max_length=50)),
+                (
+                    "name",
+                    models.CharField(help_text="With the prefix of its edition, for example pg_base_storage.", max_length=100),
+                ),
+                ("usage_name", models.CharField(max_length=100)),
+                ("edition", models.CharField(blank=True, help_text="Empty: belongs to no edition.", max_length=50)),
+                ("item_type", models.CharField(max_length=10)),
+                ("measurement_unit", models.CharField(help_text="bytes, quantity, seconds or n/a", max_length=20)),
+                ("is_offered", models.BooleanField(default=True, help_text="Off once the vendor no longer offers it.")),
+                (
+                    "service_manager",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="offering_items", to="provisioning.servicemanager"
+                    ),
+                ),
+                (
+                    "storage",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="offering_items",
+                        to="provisioning.vendorstorage",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['application_type', 'edition', 'name', 'pk'],
+                "ordering": ["application_type", "edition", "name", "pk"],
             },
         ),
         migrations.AddField(
-            model_name='servicemanager',
-            name='default_backup_storage',
-            field=models.ForeignKey(blank=True, help_text='Empty: the first by name.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='provisioning.vendorstorage'),
+            model_name="servicemanager",
+            name="default_backup_storage",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="Empty: the first by name.",
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="provisioning.vendorstorage",
+            ),
         ),
         migrations.CreateModel(
-            name='ServiceEvent',
+            name="ServiceEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('protection_model', models.CharField(choices=[('per_gigabyte', 'Per gigabyte'), ('per_workload', 'Per workload')], max_length=20, verbose_name='Protection licensing model')),
-                ('file_sync_model', models.CharField(choices=[('per_user', 'Per user'), ('per_workload', 'Per workload')], max_length=20, verbose_name='File Sync & Share licensing model')),
-                ('wished_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('organization', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='accounts.organization')),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='provisioning.service')),
-                ('service_manager', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='provisioning.servicemanager')),
-                ('tenant', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='provisioning.tenant')),
-                ('backup_storage', models.ForeignKey(blank=True, db_constraint=False, help_text='Empty: the default.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='provisioning.vendorstorage')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                (
+                    "protection_model",
+                    models.CharField(
+                        choices=[("per_gigabyte", "Per gigabyte"), ("per_workload", "Per workload")],
+                        max_length=20,
+                        verbose_name="Protection licensing model",
+                    ),
+                ),
+                (
+                    "file_sync_model",
+                    models.CharField(
+                        choices=[("per_user", "Per user"), ("per_workload", "Per workload")],
+                        max_length=20,
+                        verbose_name="File Sync & Share licensing model",
+                    ),
+                ),
+                ("wished_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="accounts.organization",
+                    ),
+                ),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="provisioning.service",
+                    ),
+                ),
+                (
+                    "service_manager",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="provisioning.servicemanager",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="provisioning.tenant",
+                    ),
+                ),
+                (
+                    "backup_storage",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        help_text="Empty: the default.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="provisioning.vendorstorage",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.AddField(
-            model_name='service',
-            name='backup_storage',
-            field=models.ForeignKey(blank=True, help_text='Empty: the default.', null=True, on_delete=django.db.models.deletion.PROTECT, to='provisioning.vendorstorage'),
+            model_name="service",
+            name="backup_storage",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="Empty: the default.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                to="provisioning.vendorstorage",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tenant',
-            constraint=models.UniqueConstraint(fields=('organization', 'service_manager'), name='tenant_one_per_organization'),
+            model_name="tenant",
+            constraint=models.UniqueConstraint(fields=("organization", "service_manager"), name="tenant_one_per_organization"),
         ),
         migrations.AddConstraint(
-            model_name='tenant',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['partner', 'customer'])), name='tenant_kind_known'),
+            model_name="tenant",
+            constraint=models.CheckConstraint(condition=models.Q(("kind__in", ["partner", "customer"])), name="tenant_kind_known"),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='tenant',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "provisioning_tenantevent" ("converged_at", "id", "key", "kind", "lease_key", "lease_until", "organization_id", "parent_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_manager_id", "vendor_id", "vendor_name", "wished_at") VALUES (NEW."converged_at", NEW."id", NEW."key", NEW."kind", NEW."lease_key", NEW."lease_until", NEW."organization_id", NEW."parent_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."service_manager_id", NEW."vendor_id", NEW."vendor_name", NEW."wished_at"); RETURN NULL;', hash='f26d631258f880ac9541c7c71ba7f1d68121d50e', operation='INSERT', pgid='pgtrigger_insert_insert_b6286', table='provisioning_tenant', when='AFTER')),
+            model_name="tenant",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "provisioning_tenantevent" ("converged_at", "id", "key", "kind", "lease_key", "lease_until", "organization_id", "parent_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_manager_id", "vendor_id", "vendor_name", "wished_at") VALUES (NEW."converged_at", NEW."id", NEW."key", NEW."kind", NEW."lease_key", NEW."lease_until", NEW."organization_id", NEW."parent_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."service_manager_id", NEW."vendor_id", NEW."vendor_name", NEW."wished_at"); RETURN NULL;',
+                    hash="f26d631258f880ac9541c7c71ba7f1d68121d50e",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_b6286",
+                    table="provisioning_tenant",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='tenant',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "provisioning_tenantevent" ("converged_at", "id", "key", "kind", "lease_key", "lease_until", "organization_id", "parent_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_manager_id", "vendor_id", "vendor_name", "wished_at") VALUES (NEW."converged_at", NEW."id", NEW."key", NEW."kind", NEW."lease_key", NEW."lease_until", NEW."organization_id", NEW."parent_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."service_manager_id", NEW."vendor_id", NEW."vendor_name", NEW."wished_at"); RETURN NULL;', hash='e42628277ce91a7187f0f22d759a02e3d85b9d5f', operation='UPDATE', pgid='pgtrigger_update_update_21bd1', table='provisioning_tenant', when='AFTER')),
+            model_name="tenant",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "provisioning_tenantevent" ("converged_at", "id", "key", "kind", "lease_key", "lease_until", "organization_id", "parent_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_manager_id", "vendor_id", "vendor_name", "wished_at") VALUES (NEW."converged_at", NEW."id", NEW."key", NEW."kind", NEW."lease_key", NEW."lease_until", NEW."organization_id", NEW."parent_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."service_manager_id", NEW."vendor_id", NEW."vendor_name", NEW."wished_at"); RETURN NULL;',
+                    hash="e42628277ce91a7187f0f22d759a02e3d85b9d5f",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_21bd1",
+                    table="provisioning_tenant",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.UniqueConstraint(condition=models.Q(('released_at__isnull', True)), fields=('tenant', 'reason'), name='hold_one_open'),
+            model_name="hold",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("released_at__isnull", True)), fields=("tenant", "reason"), name="hold_one_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('reason__in', ['manual', 'dunning', 'credit_limit', 'trial_ended'])), name='hold_reason_known'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reason__in", ["manual", "dunning", "credit_limit", "trial_ended"])), name="hold_reason_known"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='hold',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "provisioning_holdevent" ("id", "note", "opened_at", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "released_at", "tenant_id") VALUES (NEW."id", NEW."note", NEW."opened_at", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reason", NEW."released_at", NEW."tenant_id"); RETURN NULL;', hash='7a0fb0449415f83f1855a904c3f2fd082f2258f9', operation='INSERT', pgid='pgtrigger_insert_insert_f77a6', table='provisioning_hold', when='AFTER')),
+            model_name="hold",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "provisioning_holdevent" ("id", "note", "opened_at", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "released_at", "tenant_id") VALUES (NEW."id", NEW."note", NEW."opened_at", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reason", NEW."released_at", NEW."tenant_id"); RETURN NULL;',
+                    hash="7a0fb0449415f83f1855a904c3f2fd082f2258f9",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_f77a6",
+                    table="provisioning_hold",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='hold',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "provisioning_holdevent" ("id", "note", "opened_at", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "released_at", "tenant_id") VALUES (NEW."id", NEW."note", NEW."opened_at", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."reason", NEW."released_at", NEW."tenant_id"); RETURN NULL;', hash='7dd197358dfc946a0bf7b9467ea8757dddd94b2c', operation='UPDATE', pgid='pgtrigger_update_update_257f6', table='provisioning_hold', when='AFTER')),
+            model_name="hold",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "provisioning_holdevent" ("id", "note", "opened_at", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "released_at", "tenant_id") VALUES (NEW."id", NEW."note", NEW."opened_at", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."reason", NEW."released_at", NEW."tenant_id"); RETURN NULL;',
+                    hash="7dd197358dfc946a0bf7b9467ea8757dddd94b2c",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_257f6",
+                    table="provisioning_hold",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tenantuser',
-            constraint=models.UniqueConstraint(models.F('service_manager'), django.db.models.functions.text.Lower('login'), name='tenantuser_login_unique'),
+            model_name="tenantuser",
+            constraint=models.UniqueConstraint(
+                models.F("service_manager"), django.db.models.functions.text.Lower("login"), name="tenantuser_login_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tenantuser',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['company_admin', 'readonly_admin'])), name='tenantuser_role_known'),
+            model_name="tenantuser",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("role__in", ["company_admin", "readonly_admin"])), name="tenantuser_role_known"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='tenantuser',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "provisioning_tenantuserevent" ("activation_mail_asked_at", "activation_mail_confirmed_at", "email", "id", "login", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "role", "service_manager_id", "tenant_id", "vendor_id") VALUES (NEW."activation_mail_asked_at", NEW."activation_mail_confirmed_at", NEW."email", NEW."id", NEW."login", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."role", NEW."service_manager_id", NEW."tenant_id", NEW."vendor_id"); RETURN NULL;', hash='51cb08704c0ed1ffe58abdbb6a199daa4e873d5b', operation='INSERT', pgid='pgtrigger_insert_insert_ba5bb', table='provisioning_tenantuser', when='AFTER')),
+            model_name="tenantuser",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "provisioning_tenantuserevent" ("activation_mail_asked_at", "activation_mail_confirmed_at", "email", "id", "login", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "role", "service_manager_id", "tenant_id", "vendor_id") VALUES (NEW."activation_mail_asked_at", NEW."activation_mail_confirmed_at", NEW."email", NEW."id", NEW."login", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."role", NEW."service_manager_id", NEW."tenant_id", NEW."vendor_id"); RETURN NULL;',
+                    hash="51cb08704c0ed1ffe58abdbb6a199daa4e873d5b",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_ba5bb",
+                    table="provisioning_tenantuser",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='tenantuser',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "provisioning_tenantuserevent" ("activation_mail_asked_at", "activation_mail_confirmed_at", "email", "id", "login", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "role", "service_manager_id", "tenant_id", "vendor_id") VALUES (NEW."activation_mail_asked_at", NEW."activation_mail_confirmed_at", NEW."email", NEW."id", NEW."login", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."role", NEW."service_manager_id", NEW."tenant_id", NEW."vendor_id"); RETURN NULL;', hash='f102b8bfd672ff41b1f14b1bf7e38c9d5502cf46', operation='UPDATE', pgid='pgtrigger_update_update_384f5', table='provisioning_tenantuser', when='AFTER')),
+            model_name="tenantuser",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "provisioning_tenantuserevent" ("activation_mail_asked_at", "activation_mail_confirmed_at", "email", "id", "login", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "role", "service_manager_id", "tenant_id", "vendor_id") VALUES (NEW."activation_mail_asked_at", NEW."activation_mail_confirmed_at", NEW."email", NEW."id", NEW."login", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."role", NEW."service_manager_id", NEW."tenant_id", NEW."vendor_id"); RETURN NULL;',
+                    hash="f102b8bfd672ff41b1f14b1bf7e38c9d5502cf46",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_384f5",
+                    table="provisioning_tenantuser",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='vendoraction',
-            index=models.Index(fields=['tenant', 'started_at'], name='vendoraction_by_tenant'),
+            model_name="vendoraction",
+            index=models.Index(fields=["tenant", "started_at"], name="vendoraction_by_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='vendoraction',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['started', 'done', 'failed'])), name='vendoraction_status_known'),
+            model_name="vendoraction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["started", "done", "failed"])), name="vendoraction_status_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vendorreport',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['wished', 'requested', 'ready'])), fields=('service_manager', 'kind', 'period_start', 'period_end'), name='vendorreport_one_open'),
+            model_name="vendorreport",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ["wished", "requested", "ready"])),
+                fields=("service_manager", "kind", "period_start", "period_end"),
+                name="vendorreport_one_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vendorreport',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['wished', 'requested', 'ready', 'loaded', 'failed'])), name='vendorreport_status_known'),
+            model_name="vendorreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["wished", "requested", "ready", "loaded", "failed"])),
+                name="vendorreport_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vendorreport',
-            constraint=models.CheckConstraint(condition=models.Q(('period_end__gt', models.F('period_start'))), name='vendorreport_period_ordered'),
+            model_name="vendorreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("period_end__gt", models.F("period_start"))), name="vendorreport_period_ordered"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vendorstorage',
-            constraint=models.UniqueConstraint(fields=('service_manager', 'infra_id'), name='vendorstorage_unique'),
+            model_name="vendorstorage",
+            constraint=models.UniqueConstraint(fields=("service_manager", "infra_id"), name="vendorstorage_unique"),
         ),
         migrations.AddConstraint(
-            model_name='vendorofferingitem',
-            constraint=models.UniqueConstraint(fields=('service_manager', 'name', 'storage'), name='vendorofferingitem_unique', nulls_distinct=False),
+            model_name="vendorofferingitem",
+            constraint=models.UniqueConstraint(
+                fields=("service_manager", "name", "storage"), name="vendorofferingitem_unique", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
-            model_name='service',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('organization', 'service_manager'), name='service_one_live'),
+            model_name="service",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)), fields=("organization", "service_manager"), name="service_one_live"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='service',
-            constraint=models.CheckConstraint(condition=models.Q(('protection_model__in', ['per_gigabyte', 'per_workload'])), name='service_protection_model_known'),
+            model_name="service",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("protection_model__in", ["per_gigabyte", "per_workload"])),
+                name="service_protection_model_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='service',
-            constraint=models.CheckConstraint(condition=models.Q(('file_sync_model__in', ['per_user', 'per_workload'])), name='service_file_sync_model_known'),
+            model_name="service",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("file_sync_model__in", ["per_user", "per_workload"])), name="service_file_sync_model_known"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='service',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "provisioning_serviceevent" ("backup_storage_id", "ended_at", "file_sync_model", "id", "organization_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "protection_model", "service_manager_id", "tenant_id", "wished_at") VALUES (NEW."backup_storage_id", NEW."ended_at", NEW."file_sync_model", NEW."id", NEW."organization_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."protection_model", NEW."service_manager_id", NEW."tenant_id", NEW."wished_at"); RETURN NULL;', hash='e73e4f7ba769511278c31bb369fa81f6706a95c5', operation='INSERT', pgid='pgtrigger_insert_insert_d0ad5', table='provisioning_service', when='AFTER')),
+            model_name="service",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "provisioning_serviceevent" ("backup_storage_id", "ended_at", "file_sync_model", "id", "organization_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "protection_model", "service_manager_id", "tenant_id", "wished_at") VALUES (NEW."backup_storage_id", NEW."ended_at", NEW."file_sync_model", NEW."id", NEW."organization_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."protection_model", NEW."service_manager_id", NEW."tenant_id", NEW."wished_at"); RETURN NULL;',
+                    hash="e73e4f7ba769511278c31bb369fa81f6706a95c5",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_d0ad5",
+                    table="provisioning_service",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='service',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "provisioning_serviceevent" ("backup_storage_id", "ended_at", "file_sync_model", "id", "organization_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "protection_model", "service_manager_id", "tenant_id", "wished_at") VALUES (NEW."backup_storage_id", NEW."ended_at", NEW."file_sync_model", NEW."id", NEW."organization_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."protection_model", NEW."service_manager_id", NEW."tenant_id", NEW."wished_at"); RETURN NULL;', hash='33910d92d6702837c3882dc6a858ff653b9ff161', operation='UPDATE', pgid='pgtrigger_update_update_4429a', table='provisioning_service', when='AFTER')),
+            model_name="service",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "provisioning_serviceevent" ("backup_storage_id", "ended_at", "file_sync_model", "id", "organization_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "protection_model", "service_manager_id", "tenant_id", "wished_at") VALUES (NEW."backup_storage_id", NEW."ended_at", NEW."file_sync_model", NEW."id", NEW."organization_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."protection_model", NEW."service_manager_id", NEW."tenant_id", NEW."wished_at"); RETURN NULL;',
+                    hash="33910d92d6702837c3882dc6a858ff653b9ff161",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_4429a",
+                    table="provisioning_service",
+                    when="AFTER",
+                ),
+            ),
         ),
     ]

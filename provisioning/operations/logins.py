@@ -1,0 +1,54 @@
+"""Logins: what one looks like, and whether it is free."""
+
+import re
+
+from common.errors import DomainError, FieldRefused
+from provisioning import vendor
+from provisioning.acronis.errors import AcronisError
+from provisioning.acronis.types import LoginCheck
+from provisioning.models import ServiceManager, TenantUser
+
+# The vendor's own rule: three characters at least, ASCII letters, digits and these (guide “Creating a user”).
+_LOGIN = re.compile(r"[A-Za-z0-9.@_\-+:!#$%^*={}'`/?]{3,200}")
+
+
+class CannotCheck(DomainError):
+    """The vendor did not say whether the login is free."""
+
+
+def validate_login(login: str) -> str:
+    """
+    Return ``login`` without surrounding spaces.
+
+    :raises FieldRefused: it is empty, too short or long, or has a character the vendor does not take.
+    """
+    login = login.strip()
+    if not login:
+        raise FieldRefused("login", "Enter a login user name.")
+    if len(login) < 3:
+        raise FieldRefused("login", "A login user name has at least 3 characters.")
+    if not _LOGIN.fullmatch(login):
+        raise FieldRefused(
+            "login", "Use a name such as JohnDoe or an e-mail address: unaccented letters, digits and . @ _ - +, no spaces."
+        )
+    return login
+
+
+def check_login(*, service_manager: ServiceManager, login: str) -> None:
+    """
+    Ask the vendor whether ``login`` is free; return nothing if it is.
+
+    :raises FieldRefused: malformed or taken, here or anywhere on the vendor's platform.
+    :raises CannotCheck: the vendor did not answer. Ordering may go on; the login is checked again when it is created.
+    """
+    login = validate_login(login)
+    if TenantUser.objects.filter(service_manager=service_manager, login__iexact=login).exists():
+        raise FieldRefused("login", f"{login} is taken. Choose another.")
+    try:
+        answer = vendor.connect(service_manager).users.check_login(login)
+    except AcronisError as error:
+        raise CannotCheck(f"Acronis could not tell whether {login} is free: {error}") from error
+    if answer is LoginCheck.TAKEN:
+        raise FieldRefused("login", f"{login} is taken. Choose another.")
+    if answer is LoginCheck.NOT_ACCEPTABLE:
+        raise FieldRefused("login", f"Acronis does not accept {login} as a login user name.")

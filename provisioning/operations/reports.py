@@ -1,0 +1,113 @@
+"""The vendor's usage reports: wished, asked for, polled, read. What the rows mean is billing's business."""
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+
+from django.db import transaction
+
+from common.periods import Period
+from provisioning import vendor
+from provisioning.acronis.errors import AcronisError, BadRequest
+from provisioning.locks import REPORT, TenantBusy, alone
+from provisioning.models import ServiceManager, VendorReport
+
+POLL = timedelta(seconds=20)
+ATTEMPTS = 10
+BACKOFF = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(minutes=30))
+USAGE_READY_AT = time(6)  # UTC; from one o'clock until then the vendor has no history of the day before
+
+
+@transaction.atomic
+def wish_report(*, service_manager_id: int, period: Period, at: datetime) -> VendorReport:
+    """Want the daily usage of ``period`` (whole days, UTC). While such a report is under way, wishing again returns it."""
+    ServiceManager.objects.locked().get(pk=service_manager_id)
+    open_states = [VendorReport.Status.WISHED, VendorReport.Status.REQUESTED, VendorReport.Status.READY]
+    report, _ = VendorReport.objects.get_or_create(
+        service_manager_id=service_manager_id,
+        kind="usage_daily",
+        period_start=period.start,
+        period_end=period.end,
+        status__in=open_states,
+        defaults={"status": VendorReport.Status.WISHED, "next_try_at": at, "created_at": at},
+    )
+    return report
+
+
+def advance(*, report_id: int, at: datetime) -> VendorReport:
+    """
+    Take the report one step further: ask the vendor for it, or look whether its file is ready. Not yet means `next_try_at` moves.
+
+    Killed after asking, it asks again; a second report at the vendor costs nothing. A failure is kept on the row: tried again
+    later, or FAILED with the sentence once that has no point.
+    """
+    report = VendorReport.objects.select_related("service_manager").get(pk=report_id)
+    try:
+        with alone(REPORT, report.pk):
+            report.refresh_from_db()
+            if report.status == VendorReport.Status.WISHED:
+                _ask(report, at=at)
+            elif report.status == VendorReport.Status.REQUESTED:
+                _look(report, at=at)
+    except TenantBusy:
+        return report
+    except AcronisError as error:
+        put_off(report, error, at=at)
+    return report
+
+
+def rows(report: VendorReport) -> Iterator[dict[str, str]]:
+    """
+    Stream the report's rows, by the vendor's csv_v2_0 column names, without holding the file.
+
+    :raises AcronisError: the download broke or the file is damaged; what came before it must be thrown away.
+    """
+    return vendor.connect(report.service_manager).reports.rows(str(report.vendor_id), str(report.stored_id))
+
+
+def put_off(report: VendorReport, error: AcronisError, *, at: datetime) -> None:
+    """Keep ``error`` on the report and set its next try, or FAILED where trying again has no point any more."""
+    report.attempts += 1
+    report.error = str(error)[:1000]
+    if _is_too_early(error, at):
+        report.next_try_at = datetime.combine(at.date(), USAGE_READY_AT, tzinfo=at.tzinfo)
+        report.attempts -= 1
+    elif error.retryable and report.attempts < ATTEMPTS:
+        pause = BACKOFF[min(report.attempts - 1, len(BACKOFF) - 1)]
+        report.next_try_at = at + max(pause, timedelta(seconds=error.retry_after or 0))
+    else:
+        report.move_to(VendorReport.Status.FAILED)
+    report.save(update_fields=["attempts", "error", "next_try_at", "status"])
+
+
+def _ask(report: VendorReport, *, at: datetime) -> None:
+    manager = report.service_manager
+    asked = vendor.connect(manager).reports.create(
+        tenant_id=vendor.root_tenant(manager),
+        level="accounts",
+        kind=report.kind,
+        period_start=report.period_start,
+        period_end=report.period_end - timedelta(days=1),  # the vendor's periods include their last day
+    )
+    report.vendor_id = asked.id
+    report.error, report.next_try_at = "", at + POLL
+    report.move_to(VendorReport.Status.REQUESTED)
+    report.save(update_fields=["vendor_id", "error", "next_try_at", "status"])
+
+
+def _look(report: VendorReport, *, at: datetime) -> None:
+    stored = vendor.connect(report.service_manager).reports.stored(str(report.vendor_id))
+    if ready := next((file for file in stored if file.is_ready and file.report_format == "csv_v2_0"), None):
+        report.stored_id = ready.id
+        report.error, report.next_try_at = "", at
+        report.move_to(VendorReport.Status.READY)
+    elif any(file.has_failed for file in stored):
+        report.attempts += 1
+        report.error, report.next_try_at = "Acronis could not make the report.", at + BACKOFF[1]
+        report.move_to(VendorReport.Status.WISHED if report.attempts < ATTEMPTS else VendorReport.Status.FAILED)
+    else:
+        report.next_try_at = at + POLL
+    report.save(update_fields=["stored_id", "attempts", "error", "next_try_at", "status"])
+
+
+def _is_too_early(error: AcronisError, at: datetime) -> bool:
+    return isinstance(error, BadRequest) and at.time() < USAGE_READY_AT

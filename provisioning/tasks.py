@@ -1,0 +1,23 @@
+"""What rings for tenants that are to be converged outside an order."""
+
+from typing import Any
+
+from celery import shared_task
+
+from common import clock
+from common.dispatch import after_commit
+from provisioning.models import Tenant
+from provisioning.operations import converging
+
+
+@shared_task(name="provisioning.converge", time_limit=600)
+def converge(*, tenant_id: int, **_ignored: Any) -> None:
+    """Make the vendor agree with one tenant's wish."""
+    converging.converge_due(tenant_id, clock=clock.now)
+
+
+@shared_task(name="provisioning.sweep", time_limit=60)
+def sweep(**_ignored: Any) -> None:
+    """Ring for every tenant that is due: lost messages and retries whose time has come."""
+    for tenant_id in Tenant.objects.due(clock.now()).values_list("pk", flat=True)[:500]:
+        after_commit("provisioning.converge", tenant_id=tenant_id)

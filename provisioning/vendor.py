@@ -1,0 +1,45 @@
+"""The connection to the vendor: one client per service manager and process, shared by its threads, with its token."""
+
+from functools import lru_cache
+from typing import Any
+
+from django.db import connection
+
+from common.errors import DomainError
+from provisioning.acronis.client import Acronis
+from provisioning.models import ServiceManager
+
+transport: Any = None
+"""Stands in for the network in tests (an httpx transport); None is the network."""
+
+
+class NotConnected(DomainError):
+    """The service manager has not been tested yet, so its root tenant is not known."""
+
+
+def connect(service_manager: ServiceManager) -> Acronis:
+    """
+    Return the client of ``service_manager``. A changed address or secret gives a new one.
+
+    :raises RuntimeError: a transaction is open; the vendor may take half a minute, and locks must not wait for it.
+    """
+    # Django's own test cases wrap every test in transactions that they mark; those do not count.
+    if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
+        raise RuntimeError("The vendor must not be asked while a database transaction is open.")
+    return _client(service_manager.base_url, service_manager.client_id, service_manager.client_secret, id(transport))
+
+
+def root_tenant(service_manager: ServiceManager) -> str:
+    """
+    Return the tenant everything we sell hangs under.
+
+    :raises NotConnected: “Test connection” has not read it yet.
+    """
+    if service_manager.root_tenant_id is None:
+        raise NotConnected(f"{service_manager} has never been connected: use “Test connection” first.")
+    return str(service_manager.root_tenant_id)
+
+
+@lru_cache(maxsize=32)
+def _client(base_url: str, client_id: str, client_secret: str, _transport: int) -> Acronis:
+    return Acronis(base_url, client_id=client_id, client_secret=client_secret, transport=transport)
