@@ -5,7 +5,6 @@ The wire to one data centre: one ``httpx.Client``, its timeouts, repetitions, lo
 """
 
 import ipaddress
-import itertools
 import json
 import logging
 import random
@@ -163,7 +162,9 @@ class Connection:
         stream: bool = False,
     ) -> httpx.Response:
         """Send, again if that is safe and useful, and return the successful response."""
-        for attempt in itertools.count(1):
+        attempt = 0
+        while True:
+            attempt += 1
             request = self._http.build_request(method, self.root + path, params=query, json=body)
             if stream:
                 request.headers["Accept"] = "*/*"
@@ -176,7 +177,6 @@ class Connection:
                     raise
                 logger.info("%s Again in %.1f s.", error, pause)
             self._sleep(pause)
-        raise AssertionError("an endless count ended")
 
     def _send_once(
         self,

@@ -54,6 +54,9 @@ PLATFORM_CODES = {
     1037: "multi-factor authentication is required",
 }
 
+# Codes that name no item or rule by themselves: the vendor's details ("details.info") are added to the sentence.
+VAGUE_CODES = frozenset({1009, 1014, 1015, 1021, 1022, 1023, 1027})
+
 HTTP_STATUSES = {
     400: "the request was not accepted",
     401: "the API client's access was not accepted",
@@ -198,10 +201,13 @@ def status_error(response: httpx.Response, *, path: str, secrets: Iterable[str] 
     :param secrets: what must not appear even if the vendor repeats it.
     """
     method, status = response.request.method, response.status_code
-    code, message = _vendor_words(response.content)
-    message = without_secrets(message, secrets)
+    code, message, details = _vendor_words(response.content)
+    message, details = without_secrets(message, secrets), without_secrets(details, secrets)
+    sentence = f"Acronis answered {status} to {method} {path}: {_reason(status, code, message)}."
+    if code in VAGUE_CODES and details and details != message:
+        sentence += f" It says: {details.rstrip('.')}."
     error = _class_for(status)(
-        f"Acronis answered {status} to {method} {path}: {_reason(status, code, message)}.",
+        sentence,
         method=method,
         path=path,
         retryable=status in (408, 429) or status >= 500,
@@ -273,18 +279,20 @@ def _reason(status: int, code: int | str | None, message: str) -> str:
     return f"{reason} (code {code})" if known else reason
 
 
-def _vendor_words(body: bytes) -> tuple[int | str | None, str]:
-    """Take code and message out of the vendor's error envelope, or of the other shape its identity service uses."""
+def _vendor_words(body: bytes) -> tuple[int | str | None, str, str]:
+    """Take code, message and details out of the vendor's error envelope, or of the other shape for tokens."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return None, ""
+        return None, "", ""
     envelope = answer.get("error") if isinstance(answer, dict) else None
     if isinstance(envelope, dict):
-        return _code(envelope.get("code")), _one_line(envelope.get("message"))
+        details = envelope.get("details")
+        info = details.get("info") if isinstance(details, dict) else None
+        return _code(envelope.get("code")), _one_line(envelope.get("message")), _one_line(info)
     if isinstance(envelope, str):
-        return envelope[:80], _one_line(answer.get("error_description"))
-    return None, ""
+        return envelope[:80], _one_line(answer.get("error_description")), ""
+    return None, "", ""
 
 
 def _code(value: object) -> int | str | None:

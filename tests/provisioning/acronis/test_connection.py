@@ -264,6 +264,20 @@ def test_a_platform_code_becomes_a_plain_sentence(vendor: ScriptedVendor, acroni
     assert not refusal.value.is_stale
 
 
+def test_a_vague_platform_code_comes_with_the_vendors_details(vendor: ScriptedVendor, acronis: Acronis) -> None:
+    details = {"info": "pg_base_m365_seats needs pg_base_m365_mailboxes.", "addition": []}
+    body = {"error": {"code": 1023, "message": "Dependency", "details": details, "domain": "Platform"}}
+    vendor.answers("PUT", "/tenants/t1/offering_items", httpx.Response(400, json=body))
+
+    with pytest.raises(BadRequest) as refusal:
+        acronis.offering_items.set("t1", [])
+
+    assert str(refusal.value) == (
+        "Acronis answered 400 to PUT /tenants/t1/offering_items: an offering item depends on another one (code 1023)."
+        " It says: pg_base_m365_seats needs pg_base_m365_mailboxes."
+    )
+
+
 def test_a_stale_version_is_told_from_other_conflicts(vendor: ScriptedVendor, acronis: Acronis) -> None:
     vendor.answers("PUT", "/tenants/t1", envelope(409, "1001", "Version mismatch"))
 
