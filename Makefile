@@ -42,7 +42,7 @@ shots: $(READY) ## Take screenshots of the pages, desktop and phone, into var/sh
 	$(PYTHON) -m tests.browser.shots
 
 audit: $(READY) ## Look for known holes in the pinned dependencies
-	$(VENV)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	$(VENV)/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 constraints: ## Renew constraints.txt with the newest versions that pyproject.toml allows
 	rm -rf var/constraints && $(FIND_PYTHON) && "$$python" -m venv var/constraints

@@ -54,8 +54,7 @@ class Stack:
             self._choose_addresses()
             self._start_embedded()
             self._prepare()
-            for program in self._programs.values():
-                self._supervisor.start(program)
+            self._supervisor.start(*self._programs.values())
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise

@@ -1,5 +1,5 @@
 """
-Starts programs one after the other, each when the one before is ready, watches them, and stops them in reverse order.
+Starts programs, waits until they are ready, watches them, and stops them in reverse order.
 
 Every program has a process group of its own, so Ctrl-C in the terminal reaches the supervisor alone, and a log of its own
 under `<state>/log`. If the supervisor itself is killed, its guard (`config/guard.py`) ends what it has left. Plain
@@ -134,12 +134,22 @@ class Supervisor:
                 self._lock.close()
                 self._guard.wait()
 
-    def start(self, program: Program) -> None:
+    def start(self, *programs: Program) -> None:
         """
-        Start a program and wait until it is ready.
+        Start programs in this order and wait until all are ready.
 
-        :raises StackError: it died or is not ready after a minute.
+        :raises StackError: one died or is not ready after a minute.
         """
+        started = [self._launch(program) for program in programs]
+        deadline = time.monotonic() + READY_SECONDS
+        for running in started:
+            while not running.program.is_ready(running):
+                self.check()
+                if time.monotonic() > deadline:
+                    raise StackError(f"{running.program.name} is not ready after {READY_SECONDS} s.\n{running.last_words()}")
+                time.sleep(0.05)
+
+    def _launch(self, program: Program) -> Running:
         log = self.state / "log" / f"{program.name}.log"
         with log.open("ab") as output:
             begin = output.tell()
@@ -151,14 +161,9 @@ class Supervisor:
                 stderr=output,
                 start_new_session=True,
             )
-        running = self._running[program.name] = Running(program, process, log, begin)
+        self._running[program.name] = Running(program, process, log, begin)
         self._note_groups()
-        deadline = time.monotonic() + READY_SECONDS
-        while not program.is_ready(running):
-            self.check()
-            if time.monotonic() > deadline:
-                raise StackError(f"{program.name} is not ready after {READY_SECONDS} s.\n{running.last_words()}")
-            time.sleep(0.05)
+        return self._running[program.name]
 
     def check(self) -> None:
         """
