@@ -59,7 +59,11 @@ class KnownItem:
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """One rate. `line` is the row of the sheet, the header being row 1; `cost` and `price` are per `unit`."""
+    """
+    One rate. `line` is the row of the sheet, the header being row 1; `cost` and `price` are per `unit`.
+
+    `item` is the offering item's name, whichever of its two names the sheet uses.
+    """
 
     line: int
     item: str
@@ -228,7 +232,7 @@ class _RowReader:
         aggregation = self._attempt(line, "Aggregation", _aggregation, cells["Aggregation"], known)
         if known is None or unit is None or cost is None or price is None or aggregation is None or len(self.errors) > errors:
             return
-        self.rows.append(SheetRow(line, str(item), known.edition, unit, cost, price, aggregation))
+        self.rows.append(SheetRow(line, known.name, known.edition, unit, cost, price, aggregation))
 
     def _attempt(self, line: int, column: str, read: Any, *values: Any) -> Any:
         try:

@@ -71,7 +71,7 @@ def test_the_aggregation_column_may_be_left_out() -> None:
 def test_an_item_may_go_by_the_name_of_its_usage() -> None:
     content = workbook([("storage", "pck_per_gigabyte", "GiB", 0.03, 0.07)])
 
-    assert read(content).rows[0].item == "storage"
+    assert read(content).rows[0].item == "pg_base_storage"
 
 
 def test_blank_rows_are_no_rates_and_unpriced_rows_are_counted() -> None:

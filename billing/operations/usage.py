@@ -1,0 +1,471 @@
+"""
+Usage: the vendor's daily report, asked for, streamed into the database, and turned into readings that are billed.
+
+PostgreSQL reads the CSV itself, into a temporary table whose columns have the types we want; it is faster at that than any loop,
+and its errors name line and column. Then a few statements check the rest and bring the readings in, in one short transaction.
+The download stays outside of it. A process killed anywhere leaves the report READY and nothing else; it is loaded again.
+"""
+
+import csv
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Min, Q, QuerySet
+from psycopg import DataError
+from psycopg.sql import SQL, Composed, Identifier
+
+from billing.models import Subscription
+from common.errors import DomainError
+from common.periods import Period
+from provisioning import vendor
+from provisioning.acronis.errors import AcronisError
+from provisioning.locks import REPORT, TenantBusy, alone
+from provisioning.models import ServiceManager, VendorReport
+from provisioning.operations import reports
+
+logger = logging.getLogger(__name__)
+
+# How far back days without usage are asked for by themselves; older ones are asked for by `manage.py collect_usage`.
+OPEN_DAYS = 40
+REST_AFTER_FAILURE = timedelta(hours=6)
+
+# The application of the portal itself (`euc_count`, `reseller_count`): it counts tenants and is nobody's consumption.
+PLATFORM = "7459244f-68f3-3bf4-9f53-5f63ecc1d91f"
+
+TEXTS = (
+    "application.id",
+    "date",
+    "infra.id",
+    "is_range",
+    "measurement_unit",
+    "name",
+    "tenant.customer_id",
+    "tenant.id",
+    "tenant.kind",
+)
+NUMBERS = ("usage.absolute.production", "usage.absolute.trial", "usage.delta.production", "usage.delta.trial")
+OPTIONAL = ("edition", "tenant.name")  # the vendor's own parser does without an edition
+UNITS = ("", "quantity", "bytes", "seconds", "n/a")  # empty means quantity
+
+PIECE = 1 << 17  # characters handed to the database at a time
+
+
+class ReportRefused(DomainError):
+    """The report cannot be loaded; the text names its line and column. Nothing of it was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load did: lines of customers that are ours, that are not, and readings that are new or now read differently."""
+
+    readings: int
+    unmapped: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectSummary:
+    """The reports that were looked after, each as it is now."""
+
+    reports: list[VendorReport]
+
+    def in_state(self, *states: str) -> list[VendorReport]:
+        return [report for report in self.reports if report.status in states]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every report is loaded or has failed for good."""
+        return len(self.in_state(VendorReport.Status.LOADED, VendorReport.Status.FAILED)) == len(self.reports)
+
+    @property
+    def rows_loaded(self) -> int:
+        return sum(report.rows_loaded or 0 for report in self.in_state(VendorReport.Status.LOADED))
+
+
+# --- Collecting ---------------------------------------------------------------------------------------------------------
+
+
+def collect_usage(*, period: Period, at: datetime) -> CollectSummary:
+    """
+    Want the vendor's report for the days of ``period`` (UTC), from each service manager in use, and go on with it.
+
+    Days that have not come are left out; today's reading is not final. Again later it asks for a new report, and what
+    reads differently then replaces what was read before.
+
+    :raises DomainError: no day of ``period`` has begun yet.
+    """
+    begun = period.intersect(Period(date.min, _utc_day(at) + timedelta(days=1)))
+    if begun is None:
+        raise DomainError(f"There is no usage of {period} yet.")
+    wished = [reports.wish_report(service_manager_id=manager.pk, period=begun, at=at) for manager in _in_use()]
+    return go_on([report.pk for report in wished], at=at)
+
+
+def collect_due(*, at: datetime) -> CollectSummary:
+    """Want the report of every day until yesterday (UTC) that no report has covered yet, and go on with all that are due."""
+    for manager in _in_use():
+        for period in open_periods(manager, at=at):
+            reports.wish_report(service_manager_id=manager.pk, period=period, at=at)
+    due = VendorReport.objects.filter(kind="usage_daily").due(at).order_by("pk")
+    return go_on(list(due.values_list("pk", flat=True)), at=at)
+
+
+def go_on(report_ids: Sequence[int], *, at: datetime) -> CollectSummary:
+    """Take each report, oldest first, as far as it goes now: asked for, polled, loaded. What is not due yet is left alone."""
+    for pk in sorted(report_ids):
+        report = VendorReport.objects.get(pk=pk)
+        for _ in range(2):  # an answer may come at once: asked for, then ready
+            if report.next_try_at <= at and report.status in (VendorReport.Status.WISHED, VendorReport.Status.REQUESTED):
+                report = reports.advance(report_id=pk, at=at)
+        if report.status == VendorReport.Status.READY and report.next_try_at <= at:
+            load_report(report_id=pk, at=at)
+    return CollectSummary(list(VendorReport.objects.filter(pk__in=report_ids).order_by("pk")))
+
+
+def open_periods(manager: ServiceManager, *, at: datetime) -> list[Period]:
+    """
+    The days without usage, in runs: since the first subscription, at most `OPEN_DAYS`, until yesterday (UTC).
+
+    Usage is there once a report is loaded that was wanted after the day was over. Days of a report under way, or of one that
+    failed a short while ago, are not asked for again.
+    """
+    today = _utc_day(at)
+    subscriptions = Subscription.objects.filter(service__service_manager=manager)
+    first = subscriptions.aggregate(first=Min("started_on"))["first"]
+    if first is None:
+        return []
+    # A subscription begins by the MSP's calendar, which may be a day ahead of the vendor's.
+    first = max(first - timedelta(days=1), today - timedelta(days=OPEN_DAYS))
+    covered: set[date] = set()
+    for report in _covering(manager, at=at).filter(period_end__gt=first):
+        final_until = report.created_at.astimezone(UTC).date()
+        covered |= {day for day in Period(report.period_start, report.period_end) if day < final_until}
+    return _runs([day for n in range((today - first).days) if (day := first + timedelta(days=n)) not in covered])
+
+
+def _covering(manager: ServiceManager, *, at: datetime) -> QuerySet[VendorReport]:
+    status = VendorReport.Status
+    return VendorReport.objects.filter(service_manager=manager, kind="usage_daily").filter(
+        Q(status__in=[status.WISHED, status.REQUESTED, status.READY, status.LOADED])
+        | Q(status=status.FAILED, created_at__gt=at - REST_AFTER_FAILURE)
+    )
+
+
+def _in_use() -> list[ServiceManager]:
+    """Connected service managers that sell, or through which somebody is still served."""
+    served = Subscription.objects.filter(status=Subscription.Status.ACTIVE).values("service__service_manager")
+    return list(ServiceManager.objects.filter(Q(is_active=True) | Q(pk__in=served), root_tenant_id__isnull=False).order_by("pk"))
+
+
+def _runs(days: Sequence[date]) -> list[Period]:
+    """Join sorted days that follow each other."""
+    runs: list[Period] = []
+    for day in days:
+        if runs and runs[-1].end == day:
+            runs[-1] = Period(runs[-1].start, day + timedelta(days=1))
+        else:
+            runs.append(Period(day, day + timedelta(days=1)))
+    return runs
+
+
+def _utc_day(at: datetime) -> date:
+    """The vendor's days begin at midnight UTC."""
+    return at.astimezone(UTC).date()
+
+
+# --- Loading ------------------------------------------------------------------------------------------------------------
+
+
+def load_report(*, report_id: int, at: datetime, lines: Iterable[str] | None = None) -> VendorReport:
+    """
+    Load a READY report: all of it, or nothing. One that is loaded already, or that another worker is loading, is left alone.
+
+    A file that cannot be read makes the report FAILED, with a sentence naming line and column. A broken download is tried again.
+
+    :param lines: the file, header first, each line with its end; without it, it is fetched from the vendor.
+    """
+    try:
+        with alone(REPORT, report_id):
+            report = VendorReport.objects.select_related("service_manager").get(pk=report_id)
+            if report.status == VendorReport.Status.READY:
+                _load_or_say_why(report, lines, at=at)
+    except TenantBusy:
+        pass  # whoever holds it does the same as we would
+    return VendorReport.objects.get(pk=report_id)
+
+
+def _load_or_say_why(report: VendorReport, lines: Iterable[str] | None, *, at: datetime) -> None:
+    try:
+        loaded = _load(report, _lines(report) if lines is None else lines, at=at)
+    except AcronisError as error:
+        reports.put_off(report, error, at=at)
+        logger.warning("report put off", extra={"report": report.pk})
+    except ReportRefused as refusal:
+        _record_failure(report.pk, str(refusal))
+        logger.warning("report refused", extra={"report": report.pk})
+    else:
+        logger.info("report loaded", extra={"report": report.pk, "readings": loaded.readings, "unmapped": loaded.unmapped})
+
+
+def _lines(report: VendorReport) -> Iterator[str]:
+    return vendor.connect(report.service_manager).reports.lines(str(report.vendor_id), str(report.stored_id))
+
+
+@transaction.atomic(durable=True)
+def _record_failure(report_id: int, sentence: str) -> None:
+    report = VendorReport.objects.locked().get(pk=report_id)
+    report.move_to(VendorReport.Status.FAILED)
+    report.error = sentence[:1000]
+    report.save(update_fields=["status", "error"])
+
+
+def _load(report: VendorReport, lines: Iterable[str], *, at: datetime) -> Loaded:
+    try:
+        _copy(lines)
+        return _bring_in(report, at=at)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS usage_line, usage_tenant")
+
+
+def _copy(lines: Iterable[str]) -> None:
+    """Stream the file into the temporary table `usage_line`, in flat memory."""
+    rest = iter(lines)
+    first = next(rest, "")
+    header = _header(first)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS usage_line, usage_tenant")
+        cursor.execute(_create_table(header))
+        try:
+            with cursor.copy(_copy_statement(header)) as copy:
+                copy.write(first)
+                for piece in _pieces(rest):
+                    copy.write(piece)
+        except DataError as error:
+            raise _refused_by_copy(error, header) from error
+        cursor.execute('ANALYZE usage_line ("tenant.id", name, edition, "infra.id", date)')
+
+
+def _header(line: str) -> list[str]:
+    """Return the report's columns, as the temporary table names them."""
+    columns = next(csv.reader([line]), [])
+    if missing := [name for name in (*TEXTS, *NUMBERS) if name not in columns]:
+        raise ReportRefused(f"The report lacks the column {missing[0]}.")
+    known = {*TEXTS, *NUMBERS, *OPTIONAL}
+    names = [column if column in known else f"unused {place}" for place, column in enumerate(columns)]
+    if len(set(names)) < len(names):
+        raise ReportRefused("The report has two columns of the same name.")
+    return names
+
+
+def _create_table(header: Sequence[str]) -> Composed:
+    """Columns have the file's names; those the file lacks are empty. `line` counts as the file's lines do, the header being 1."""
+    types = {**dict.fromkeys(NUMBERS, SQL("numeric(30, 10)"))}
+    columns = [SQL("{} {}").format(Identifier(name), types.get(name, SQL("text"))) for name in header]
+    columns += [SQL("{} text DEFAULT ''").format(Identifier(name)) for name in OPTIONAL if name not in header]
+    line = SQL("line bigint GENERATED ALWAYS AS IDENTITY (START WITH 2 CACHE 1000)")
+    return SQL("CREATE TEMPORARY TABLE usage_line ({})").format(SQL(", ").join([*columns, line]))
+
+
+def _copy_statement(header: Sequence[str]) -> Composed:
+    texts = [Identifier(name) for name in header if name in (*TEXTS, *OPTIONAL)]
+    return SQL("COPY usage_line ({}) FROM STDIN (FORMAT csv, HEADER true, FORCE_NOT_NULL ({}))").format(
+        SQL(", ").join(map(Identifier, header)), SQL(", ").join(texts)
+    )
+
+
+def _pieces(lines: Iterator[str]) -> Iterator[str]:
+    piece: list[str] = []
+    length = 0
+    for line in lines:
+        piece.append(line)
+        length += len(line)
+        if length >= PIECE:
+            yield "".join(piece)
+            piece, length = [], 0
+    yield "".join(piece)
+
+
+def _refused_by_copy(error: DataError, header: Sequence[str]) -> ReportRefused:
+    """Make a sentence of what COPY says: `COPY usage_line, line 7, column date: "…"`, in the server's language."""
+    context = (error.diag.context or "").partition("usage_line")[2]
+    line = re.search(r"\d+", context)
+    where = f"Line {line.group()} of the report" if line else "The report"
+    column = next((name for name in header if re.search(rf"\W{re.escape(name)}:", context)), "")
+    if column:
+        value = re.search(r':\s*["«„“](.*)["»“”]', context, re.DOTALL)
+        shown = f"“{value.group(1):.50}”" if value else "its value"
+        return ReportRefused(f"{where}, column {column}: {shown} is not a number that can be kept.")
+    return ReportRefused(f"{where} is not a line of this table ({error.diag.message_primary}).")
+
+
+@transaction.atomic(durable=True)
+def _bring_in(report: VendorReport, *, at: datetime) -> Loaded:
+    """Check what was copied, and make readings of it. A reading that a later report gave is not put back."""
+    report = VendorReport.objects.locked().get(pk=report.pk)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '64MB'")
+        # Two reports of a service manager may hold the same reading; one load at a time keeps them from waiting in a ring.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('billing_usagerecord'), %s)", [report.service_manager_id])
+        _check_values(Period(report.period_start, report.period_end))
+        cursor.execute(_MAP_TENANTS, [report.service_manager_id] * 2)
+        cursor.execute("ANALYZE usage_tenant")
+        _check_duplicates(report.service_manager_id)
+        names: dict[str, int | str | date] = {
+            "report": report.pk,
+            "manager": report.service_manager_id,
+            "platform": PLATFORM,
+            "start": report.period_start,
+            "end": report.period_end,
+        }
+        cursor.execute(_UPSERT_READINGS, names)
+        changed = cursor.rowcount
+        cursor.execute(_UPSERT_UNMAPPED, names)
+        cursor.execute(_FORGET_MAPPED, names)
+        cursor.execute(_COUNT, names)
+        readings, unmapped = cursor.fetchone()
+    report.move_to(VendorReport.Status.LOADED)
+    report.rows_loaded, report.loaded_at, report.error = readings + unmapped, at, ""
+    report.save(update_fields=["status", "rows_loaded", "loaded_at", "error"])
+    return Loaded(readings=readings, unmapped=unmapped, changed=changed)
+
+
+def _check_values(period: Period) -> None:
+    """:raises ReportRefused: the first line, in the file's order, whose values cannot be right."""
+    days = [day.isoformat() for day in period]
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST_BAD_VALUE, {"days": days, "units": list(UNITS)})
+        found = cursor.fetchone()
+    if found is not None:
+        line, column, value, problem = found
+        shown = f"“{value:.50}” " if value else ""
+        raise ReportRefused(f"Line {line} of the report, column {column}: {shown}{problem.format(period=period)}.")
+
+
+def _check_duplicates(service_manager_id: int) -> None:
+    """:raises ReportRefused: two lines read the same item of the same tenant on the same day."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST_DUPLICATE, {"manager": service_manager_id, "platform": PLATFORM})
+        found = cursor.fetchone()
+    if found is not None:
+        raise ReportRefused(f"Lines {found[0]} and {found[1]} of the report are readings of the same item, tenant and day.")
+
+
+# --- Statements ---------------------------------------------------------------------------------------------------------
+
+_TOO_LONG = "is too long"
+
+# What must hold in every line, in the words of SQL: column, condition of the wrong, sentence.
+_RULES: tuple[tuple[str, str, str], ...] = (
+    ("date", '"date" <> ALL (%(days)s)', "is not a day of {period}"),
+    ("tenant.id", "\"tenant.id\" = ''", "is empty"),
+    ("tenant.id", 'length("tenant.id") > 36', _TOO_LONG),
+    ("tenant.kind", "\"tenant.kind\" = ''", "is empty"),
+    ("application.id", "\"application.id\" = ''", "is empty"),
+    ("name", "name = ''", "is empty"),
+    ("name", "length(name) > 100", _TOO_LONG),
+    ("edition", "length(edition) > 50", _TOO_LONG),
+    ("infra.id", 'length("infra.id") > 36', _TOO_LONG),
+    ("is_range", "is_range NOT IN ('True', 'False', 'true', 'false')", "is neither True nor False"),
+    ("measurement_unit", "measurement_unit <> ALL (%(units)s)", "is not a unit we know"),
+    *((column, f'"{column}" IS NULL', "is empty") for column in NUMBERS),
+    *((column, f"\"{column}\" = 'NaN'", "is not a number") for column in NUMBERS),
+    *((column, f'"{column}" < 0', "is negative") for column in NUMBERS if "absolute" in column),
+)
+
+
+def _first_bad_value() -> str:
+    """One pass over the lines; which rule was broken is asked of the first bad line only."""
+    wrong = " OR ".join(condition for _, condition, _ in _RULES)
+    column, value, problem = (
+        "CASE " + " ".join(f"WHEN {rule[1]} THEN {shown(rule)}" for rule in _RULES) + " END"
+        for shown in (
+            lambda rule: f"'{rule[0]}'",
+            lambda rule: f'"{rule[0]}"::text',
+            lambda rule: f"'{rule[2]}'",
+        )
+    )
+    bad = f"SELECT * FROM usage_line WHERE {wrong} ORDER BY line LIMIT 1"  # noqa: S608  fixed words
+    return f"SELECT line, {column}, {value}, {problem} FROM ({bad}) bad"  # noqa: S608  fixed words
+
+
+_FIRST_BAD_VALUE = _first_bad_value()
+
+# The vendor's tenants in this file and which of them are ours: by the tenant's id, or, as long as we do not know the id, by the
+# key we gave the tenant. A second tenant with our key is not ours: it is kept as unmapped, and shown.
+_MAP_TENANTS = """
+    CREATE TEMPORARY TABLE usage_tenant AS
+    SELECT seen.id, coalesce(by_id.id, by_key.id) AS tenant_id
+    FROM (SELECT "tenant.id" AS id, max("tenant.customer_id") AS key FROM usage_line GROUP BY 1) seen
+    LEFT JOIN provisioning_tenant by_id ON by_id.vendor_id::text = lower(seen.id) AND by_id.service_manager_id = %s
+    LEFT JOIN provisioning_tenant by_key
+        ON by_key.vendor_id IS NULL AND by_key.key = seen.key AND by_key.service_manager_id = %s
+"""
+
+# The lines that are consumption. Partners' lines are sums of their customers', folders' and units' parts of them: with them
+# everything would be counted twice. An item goes by the name of its offering item, even where a line has its usage's name.
+_READINGS = """
+    FROM usage_line line
+    JOIN usage_tenant tenant ON tenant.id = line."tenant.id"
+    LEFT JOIN (
+        SELECT usage_name, edition, min(name) AS name FROM provisioning_vendorofferingitem item
+        WHERE service_manager_id = %(manager)s AND usage_name <> name
+        GROUP BY usage_name, edition
+    ) offering_item ON offering_item.usage_name = line.name AND offering_item.edition = line.edition
+    WHERE line."tenant.kind" = 'customer' AND line."application.id" <> %(platform)s
+"""
+_ITEM = "coalesce(offering_item.name, line.name)"
+
+_FIRST_DUPLICATE = f"""
+    SELECT min(line.line), max(line.line)
+    {_READINGS}
+    GROUP BY coalesce(tenant.tenant_id::text, line."tenant.id"), {_ITEM}, line.edition, line."infra.id", line.date
+    HAVING count(*) > 1 ORDER BY 1 LIMIT 1
+"""
+
+_UPSERT_READINGS = f"""
+    INSERT INTO billing_usagerecord AS kept (tenant_id, item, edition, infra_id, day, is_range, measurement_unit,
+        absolute, delta, trial_absolute, trial_delta, report_id, report_line)
+    SELECT tenant.tenant_id, {_ITEM}, line.edition, line."infra.id", line.date::date, line.is_range::boolean,
+        coalesce(nullif(line.measurement_unit, ''), 'quantity'), line."usage.absolute.production",
+        line."usage.delta.production", line."usage.absolute.trial", line."usage.delta.trial", %(report)s, line.line
+    {_READINGS} AND tenant.tenant_id IS NOT NULL
+    ON CONFLICT (tenant_id, item, edition, infra_id, day) DO UPDATE SET
+        is_range = excluded.is_range, measurement_unit = excluded.measurement_unit,
+        absolute = excluded.absolute, delta = excluded.delta,
+        trial_absolute = excluded.trial_absolute, trial_delta = excluded.trial_delta,
+        report_id = excluded.report_id, report_line = excluded.report_line
+    WHERE kept.report_id <= excluded.report_id
+        AND (kept.absolute, kept.delta, kept.trial_absolute, kept.trial_delta, kept.is_range, kept.measurement_unit)
+            IS DISTINCT FROM (excluded.absolute, excluded.delta, excluded.trial_absolute, excluded.trial_delta,
+                              excluded.is_range, excluded.measurement_unit)
+"""  # noqa: S608  fixed words
+
+_UPSERT_UNMAPPED = f"""
+    INSERT INTO billing_unmappedusage AS kept (service_manager_id, vendor_tenant_id, tenant_name, item, edition, infra_id,
+        day, measurement_unit, absolute, delta, report_id, report_line)
+    SELECT %(manager)s, line."tenant.id", left(line."tenant.name", 255), {_ITEM}, line.edition, line."infra.id",
+        line.date::date, coalesce(nullif(line.measurement_unit, ''), 'quantity'), line."usage.absolute.production",
+        line."usage.delta.production", %(report)s, line.line
+    {_READINGS} AND tenant.tenant_id IS NULL
+    ON CONFLICT (service_manager_id, vendor_tenant_id, item, edition, infra_id, day) DO UPDATE SET
+        tenant_name = excluded.tenant_name, measurement_unit = excluded.measurement_unit,
+        absolute = excluded.absolute, delta = excluded.delta,
+        report_id = excluded.report_id, report_line = excluded.report_line
+    WHERE kept.report_id <= excluded.report_id
+        AND (kept.absolute, kept.delta, kept.tenant_name, kept.measurement_unit)
+            IS DISTINCT FROM (excluded.absolute, excluded.delta, excluded.tenant_name, excluded.measurement_unit)
+"""  # noqa: S608  fixed words
+
+# A tenant that has become ours since: its lines are readings now.
+_FORGET_MAPPED = """
+    DELETE FROM billing_unmappedusage kept USING usage_tenant tenant
+    WHERE tenant.tenant_id IS NOT NULL AND kept.vendor_tenant_id = tenant.id AND kept.service_manager_id = %(manager)s
+        AND kept.day >= %(start)s AND kept.day < %(end)s
+"""
+
+_COUNT = f"SELECT count(tenant.tenant_id), count(*) - count(tenant.tenant_id) {_READINGS}"
