@@ -1,0 +1,21 @@
+"""How a line's figures are printed, so that they can be recalculated from what is on the paper."""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from billing.rating import exact_product
+from common.money import round_money
+
+_FEWEST_DECIMALS, _MOST_DECIMALS = 4, 10
+
+
+def printed_quantity(quantity: Decimal, unit_price: Decimal, net: Decimal, currency: str) -> Decimal:
+    """
+    Shorten ``quantity`` to the fewest decimals, four to ten, with which quantity × unit price still gives ``net``.
+
+    So whoever recalculates a printed line with the printed figures arrives at the printed amount.
+    """
+    for decimals in range(_FEWEST_DECIMALS, _MOST_DECIMALS):
+        shorter = quantity.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+        if round_money(exact_product(shorter, unit_price), currency) == net:
+            return shorter
+    return quantity
