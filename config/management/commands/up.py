@@ -23,6 +23,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, port: int | None, **options: Any) -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         signal.signal(signal.SIGHUP, signal.default_int_handler)
+        self.stdout.write("Starting database, queue, vendor, web server, worker and beat; the first time takes half a minute.")
+        self.stdout.flush()
         try:
             with Stack(state=Path(settings.STATE), port=port) as stack:
                 self.stdout.write(stack.manage("seed_demo"))
