@@ -1,0 +1,49 @@
+"""`python -m sandbox`: serve the sandbox on a port of this machine."""
+
+import argparse
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from sandbox.app import CLIENT_ID, CLIENT_SECRET, LOGIN, PASSWORD, create_app
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Calls are logged in the storage; the terminal stays quiet."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Print nothing."""
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A local Acronis for development and tests.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8010, help="0 takes a free one")
+    parser.add_argument("--storage", default="var/sandbox.sqlite3", help="the SQLite file everything is kept in")
+    parser.add_argument("--client-id", default=CLIENT_ID)
+    parser.add_argument("--client-secret", default=CLIENT_SECRET)
+    parser.add_argument("--login", default=LOGIN, help="the provider's administrator")
+    parser.add_argument("--password", default=PASSWORD)
+    parser.add_argument("--now", help="what the clock shows first, as 2026-10-01T08:00:00Z; default the real time")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = _arguments()
+    app = create_app(
+        storage_path=arguments.storage,
+        client_id=arguments.client_id,
+        client_secret=arguments.client_secret,
+        login=arguments.login,
+        password=arguments.password,
+        now=arguments.now,
+    )
+    server = make_server(arguments.host, arguments.port, app, threaded=True, request_handler=QuietHandler)
+    print(f"Acronis sandbox on http://{arguments.host}:{server.port}", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        server.server_close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""The application: puts the parts together, opens one transaction per change, turns refusals into envelopes."""
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import HTTPException
+
+from sandbox import (
+    auth,
+    catalogue,
+    control,
+    current,
+    errors,
+    identity,
+    offering_items,
+    pages,
+    pricing,
+    reports,
+    tenants,
+    usages,
+    users,
+)
+from sandbox.answers import stamp
+from sandbox.contacts import blank_contact
+from sandbox.definitions import PROVIDER_TENANT
+from sandbox.faults import FaultGate
+from sandbox.seed import seed
+from sandbox.storage import Storage
+
+CLIENT_ID = "0b8f7c1e-5a44-4c7e-9a57-2f1d8a6c3e90"
+CLIENT_SECRET = "sandbox-client-secret"
+LOGIN = "msp-admin"
+PASSWORD = "sandbox-password"
+EMAIL = "admin@provider.example"
+API = "/api/2"
+
+
+def create_app(
+    *,
+    storage_path: str | Path | None = None,
+    client_id: str = CLIENT_ID,
+    client_secret: str = CLIENT_SECRET,
+    login: str = LOGIN,
+    password: str = PASSWORD,
+    now: datetime | str | None = None,
+) -> Flask:
+    """
+    Make the sandbox, ready to serve or to be called in process.
+
+    Starting again on the same storage goes on where it ended; client and administrator get the secrets given now.
+
+    :param storage_path: the SQLite file; without one a temporary file that goes away with the application.
+    :param now: what the clock of a new storage shows first, with a time zone; it ticks on from there. On a later start the
+        clock moves forward to it but never back.
+    """
+    app = Flask(__name__)
+    storage = Storage(storage_path)
+    app.extensions["sandbox"] = storage
+    storage.start_clock(_moment(now))
+    _ensure_settings(storage)
+    with app.app_context(), storage.writing() as db:
+        seed(db, storage.now())
+        _ensure_client(storage, client_id, client_secret)
+        _ensure_administrator(storage, login, password)
+    app.secret_key = storage.setting("session_key")
+    app.config["SESSION_COOKIE_NAME"] = "sandbox_session"  # must not push out the cookie of a neighbour on the same host
+    app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
+    _register(app)
+    app.wsgi_app = FaultGate(app.wsgi_app, storage)  # type: ignore[method-assign]
+    return app
+
+
+def _moment(now: datetime | str | None) -> datetime | None:
+    moment = datetime.fromisoformat(now) if isinstance(now, str) else now
+    if moment is not None and moment.tzinfo is None:
+        raise ValueError("now needs a time zone, as in 2026-10-01T08:00:00Z")
+    return None if moment is None else moment.astimezone(UTC)
+
+
+def _ensure_settings(storage: Storage) -> None:
+    with storage.writing():
+        if storage.setting("session_key") is None:
+            storage.set_setting("session_key", secrets.token_hex(32))
+        auth.ensure_key(storage)
+
+
+def _ensure_client(storage: Storage, client_id: str, client_secret: str) -> None:
+    storage.connection().execute(
+        "INSERT INTO clients VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET secret_hash = excluded.secret_hash",
+        (
+            client_id,
+            PROVIDER_TENANT,
+            auth.hashed_secret(client_secret),
+            "Integration",
+            stamp(storage.now()),
+            PROVIDER_TENANT,
+        ),
+    )
+
+
+def _ensure_administrator(storage: Storage, login: str, password: str) -> None:
+    db, at = storage.connection(), stamp(storage.now())
+    hashed = auth.hashed_password(password)
+    if db.execute(
+        "UPDATE users SET password_hash = ? WHERE login_key = ? AND deleted_at IS NULL", (hashed, login.casefold())
+    ).rowcount:
+        return
+    user_id = str(uuid4())
+    contact = {**blank_contact(at=storage.now()), "email": EMAIL, "firstname": "Provider", "lastname": "Administrator"}
+    details = {
+        "contact": contact,
+        "language": "en",
+        "business_types": [],
+        "notifications": users.DEFAULT_NOTIFICATIONS,
+    }
+    users.insert_user(
+        db,
+        at=at,
+        id=user_id,
+        tenant_id=PROVIDER_TENANT,
+        login=login,
+        password_hash=hashed,
+        activated=1,
+        details=details,
+    )
+    policy = users.new_policy(user_id, PROVIDER_TENANT, "partner_admin", issuer_id=user_id, at=at)
+    users.save_policies(db, user_id, [policy])
+
+
+def _register(app: Flask) -> None:
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.teardown_request(_roll_back)
+    for part in (catalogue, identity, offering_items, pricing, reports, tenants, usages, users):
+        app.register_blueprint(part.routes, url_prefix=API)
+    app.register_blueprint(identity.routes_v1, url_prefix="/api/1")
+    app.register_blueprint(control.routes, url_prefix="/sandbox")
+    app.register_blueprint(pages.routes)
+    app.register_error_handler(errors.Refusal, errors.answer_refusal)
+    app.register_error_handler(errors.TokenRefusal, errors.answer_token_refusal)
+    app.register_error_handler(HTTPException, errors.answer_http_error)
+
+
+def _begin() -> None:
+    """Open the transaction of a change, then find out who asks."""
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        current.db().execute("BEGIN IMMEDIATE")
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is not None and request.path.startswith(f"{API}/"):
+        auth.identify(view)
+
+
+def _finish(response: Response) -> Response:
+    """Keep what was done, if it was not refused, before the answer leaves."""
+    if current.db().in_transaction:
+        current.db().execute("COMMIT" if response.status_code < 400 else "ROLLBACK")
+    return response
+
+
+def _roll_back(_error: BaseException | None) -> None:
+    if current.db().in_transaction:
+        current.db().execute("ROLLBACK")
+    g.pop("caller", None)
