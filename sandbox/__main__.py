@@ -1,14 +1,22 @@
 """`python -m sandbox`: serve the sandbox on a port of this machine."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from sandbox.app import CLIENT_ID, CLIENT_SECRET, LOGIN, PASSWORD, create_app
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 
 class QuietHandler(WSGIRequestHandler):
     """Calls are logged in the storage; the terminal stays quiet."""
+
+    def connection_dropped(self, error: BaseException, environ: "WSGIEnvironment | None" = None) -> None:
+        """A fault dropped the call: close, or what is left of the request would be read as the next one."""
+        self.close_connection = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Print nothing."""

@@ -6,11 +6,12 @@ run. Storage grows by some hundred MiB a day, counted things step up now and the
 """
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import pairwise
+from typing import NamedTuple
 
 from sandbox.definitions import ITEMS, RANGE_USAGES
 
@@ -105,13 +106,17 @@ def _mixed(number: int) -> int:
     return number ^ (number >> 31)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One item on one day: `absolute` is the level, or the amount used up since the first of the month."""
+class Series(NamedTuple):
+    """
+    One item day by day, from `first` on without gaps.
 
-    day: date
-    absolute: int
-    delta: int
+    `absolute` is the level at the end of the day, or the amount used up since the first of the month; `delta` the change or the
+    amount of the day.
+    """
+
+    first: date
+    absolute: list[int]
+    delta: list[int]
 
 
 @dataclass(frozen=True)
@@ -148,52 +153,48 @@ def life_of(tenant: sqlite3.Row, *, enabled_at: str | None = None, disabled_at: 
 
 
 def date_of(at: str) -> date:
-    return datetime.fromisoformat(at).date()
+    """The day of a stamp; stamps are in UTC, and so is the vendor's day."""
+    return date.fromisoformat(at[:10])
 
 
-def readings(life: Life, usage_name: str, start: date, end: date) -> Iterator[Reading]:
-    """The readings of the days from `start` to `end`, both included, on which the item was on. Nothing if it is not used."""
+def series(life: Life, usage_name: str, start: date, end: date) -> Series:
+    """The days from `start` to `end`, both included, on which the item was on; none if this tenant does not use it."""
     found = meter(life.seed, usage_name)
     first, last = max(start, life.first), min(end, life.last or end)
     if found is None or first > last:
-        return
+        return Series(first, [], [])
     if usage_name in RANGE_USAGES:
-        yield from _range_readings(found, life, first, last)
-    else:
-        yield from _level_readings(found, life, first, last)
-
-
-def _level_readings(found: Meter, life: Life, first: date, last: date) -> Iterator[Reading]:
+        return _range_series(found, life, first, last)
     age = (first - life.born).days
+    absolute = [found.reading(day) for day in range(age, age + (last - first).days + 1)]
     before = found.reading(age - 1) if first > life.first else 0
-    for offset in range((last - first).days + 1):
-        level = found.reading(age + offset)
-        yield Reading(first + timedelta(days=offset), level, level - before)
-        before = level
+    return Series(first, absolute, [after - earlier for earlier, after in pairwise([before, *absolute])])
 
 
-def _range_readings(found: Meter, life: Life, first: date, last: date) -> Iterator[Reading]:
+def _range_series(found: Meter, life: Life, first: date, last: date) -> Series:
+    """Starts counting on the first of the month, though only the days asked for are kept."""
+    result = Series(first, [], [])
     day, total = max(life.first, first.replace(day=1)), 0
     while day <= last:
-        if day.day == 1:
-            total = 0
         amount = found.reading((day - life.born).days)
-        total += amount
+        total = amount if day.day == 1 else total + amount
         if day >= first:
-            yield Reading(day, total, amount)
+            result.absolute.append(total)
+            result.delta.append(amount)
         day += timedelta(days=1)
+    return result
 
 
 def level_on(life: Life, usage_name: str, day: date) -> int:
     """What the item shows on a day: the level, or the amount since the first of the month."""
-    return sum(reading.absolute for reading in readings(life, usage_name, day, day))
+    return sum(series(life, usage_name, day, day).absolute)
 
 
 def total_until(life: Life, usage_name: str, day: date) -> int:
     """All that was ever used up until a day, for range items; for levels the level itself."""
     if usage_name not in RANGE_USAGES:
         return level_on(life, usage_name, day)
-    return sum(reading.delta for reading in readings(life, usage_name, life.first, day))
+    return sum(series(life, usage_name, life.first, day).delta)
 
 
 def is_used(tenant: sqlite3.Row, name: str, day: date) -> bool:

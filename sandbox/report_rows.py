@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from itertools import groupby
 
 from sandbox import metering
@@ -159,13 +160,21 @@ def _metered(life: metering.Life, usage_name: str, asked: Asked) -> Amounts:
     last = asked.days - 1 if life.last is None else min(asked.days - 1, (life.last - asked.start).days)
     for day in range(first, last + 1):
         amounts.listed[day] = True
-    for reading in metering.readings(life, usage_name, asked.start, asked.end):
-        day = (reading.day - asked.start).days
-        if life.is_production(reading.day):
-            amounts.absolute[day], amounts.delta[day] = reading.absolute, reading.delta
-        else:
-            amounts.trial_absolute[day], amounts.trial_delta[day] = reading.absolute, reading.delta
+    used = metering.series(life, usage_name, asked.start, asked.end)
+    day = (used.first - asked.start).days
+    trial_days = _trial_days(life, used)
+    amounts.trial_absolute[day : day + trial_days] = used.absolute[:trial_days]
+    amounts.trial_delta[day : day + trial_days] = used.delta[:trial_days]
+    amounts.absolute[day + trial_days : day + len(used.absolute)] = used.absolute[trial_days:]
+    amounts.delta[day + trial_days : day + len(used.delta)] = used.delta[trial_days:]
     return amounts
+
+
+def _trial_days(life: metering.Life, used: metering.Series) -> int:
+    """How many of the days come before production."""
+    if life.production_from is None:
+        return 0
+    return min(max((life.production_from - used.first).days, 0), len(used.absolute))
 
 
 def _count(partners: Iterable[Node], name: str, row: sqlite3.Row, asked: Asked) -> None:
@@ -214,19 +223,26 @@ def _item_lines(
 ) -> Iterator[str]:
     item = CATALOGUE[name]
     before, after, end = _cells(item, infra_id, tenant, row, asked)
+    is_priced, is_range, dates = row is not None and row["price"], item.is_range, _dates(asked)
     for day in _days(amounts, asked):
         absolute, trial_absolute = amounts.absolute[day], amounts.trial_absolute[day]
         delta, trial_delta = _change(item, amounts, day, asked)
         if asked.hide_zero_usage and not (absolute or trial_absolute or delta or trial_delta):
             continue
-        used, trial_used = (delta, trial_delta) if item.is_range else (absolute, trial_absolute)
+        used, trial_used = (delta, trial_delta) if is_range else (absolute, trial_absolute)
         mode = "trial" if trial_absolute and not absolute else "production"
-        price, cost = _priced(item, row, used)
+        price = _priced(item, row, used) if is_priced and row is not None else ","
         yield (
-            f"{before}{asked.start + timedelta(days=day)}{after[0]}{mode},{price},{cost}{after[1]}"
+            f"{before}{dates[day]}{after[0]}{mode},{price}{after[1]}"
             f"{absolute},{absolute + trial_absolute},{trial_absolute},{delta},{delta + trial_delta},{trial_delta},"
             f"{used},{used + trial_used},{trial_used},{end}\n"
         )
+
+
+@lru_cache(maxsize=16)
+def _dates(asked: Asked) -> list[str]:
+    """The days of the report as they are printed, worked out once."""
+    return [str(asked.start + timedelta(days=day)) for day in range(asked.days)]
 
 
 def _days(amounts: Amounts, asked: Asked) -> Iterable[int]:
@@ -271,9 +287,7 @@ def _csv(*cells: object) -> str:
     return line.getvalue() if len(cells) > 1 or cells[0] is not None else ""
 
 
-def _priced(item: Item, row: sqlite3.Row | None, used: int) -> tuple[str, str]:
-    """The tenant's price of the item and what the usage costs; both empty while no price is set."""
-    if row is None or not row["price"]:
-        return "", ""
+def _priced(item: Item, row: sqlite3.Row, used: int) -> str:
+    """The two cells of the tenant's price of the item and what the usage costs; items without a price leave both empty."""
     cost = Decimal(row["price"]) * used / PRICED_PER.get(item.measurement_unit, Decimal(1))
-    return row["price"], f"{cost:.6f}"
+    return f"{row['price']},{cost:.6f}"
