@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 from django import template
+from django.forms import BoundField
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -82,6 +83,14 @@ def pill(row: Any) -> SafeString:
     """Show the state of ``row`` (its ``status`` and ``get_status_display``) as a word on a coloured ground."""
     tone = next((tone for tone, states in TONES.items() if row.status in states), "quiet")
     return format_html('<span class="pill pill-{}">{}</span>', tone, row.get_status_display())
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """Show the control of a form field in the look of the house, marked where it was refused."""
+    look = {"checkbox": "form-check-input", "select": "form-select"}.get(field.widget_type, "form-control")
+    classes = [field.field.widget.attrs.get("class", ""), look, "is-invalid" if field.errors else ""]
+    return field.as_widget(attrs={"class": " ".join(filter(None, classes))})
 
 
 def _minor_decimals(currency: str) -> int:
