@@ -1,0 +1,136 @@
+"""What people type about their organization and their customers."""
+
+import re
+from datetime import date
+from typing import Any
+
+from babel import Locale
+from babel.core import get_global
+from babel.numbers import get_territory_currencies
+from django import forms
+
+from accounts.models import Organization
+
+_WORDS = Locale("en")
+# Letters CLDR keeps for groups of countries, outlying waters and tests; nobody has an address there.
+_NO_COUNTRY = frozenset({"AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ"})
+_EU = frozenset(
+    {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE"}
+    | {"IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"}
+)
+# VAT numbers of the EU begin with the country's letters, but for Greece (VIES, which calls it EL).
+_VAT_PREFIX = {"GR": "EL"}
+_VAT_NUMBER = re.compile(r"[A-Z0-9+*]{2,13}")
+_TAX_NUMBER = re.compile(r"[A-Z0-9+*/&]{2,28}")
+
+
+def countries() -> list[tuple[str, str]]:
+    """Return every country by its two letters (ISO 3166) and its English name, by name."""
+    names = [(code, name) for code, name in _WORDS.territories.items() if re.fullmatch("[A-Z]{2}", code)]
+    return sorted(((code, name) for code, name in names if code not in _NO_COUNTRY), key=lambda country: country[1])
+
+
+def currencies() -> list[tuple[str, str]]:
+    """Return every currency that is legal tender somewhere now, as "EUR: Euro", by its letters (ISO 4217)."""
+    tender = {
+        currency
+        for territory in get_global("territory_currencies")
+        for currency in get_territory_currencies(territory, start_date=date.max, end_date=date.max)
+    }
+    return [(code, f"{code}: {_WORDS.currencies[code]}") for code in sorted(tender) if code in _WORDS.currencies]
+
+
+class BillingInformationForm(forms.ModelForm):
+    """Where an organization's invoices go and what is printed on them."""
+
+    class Meta:
+        model = Organization
+        fields = ("billing_email", "address_line1", "address_line2", "postcode", "city", "country", "tax_id")
+        labels = {
+            "billing_email": "Billing e-mail",
+            "address_line1": "Street and number",
+            "address_line2": "Second line",
+            "postcode": "Postcode",
+            "city": "City",
+            "country": "Country",
+            "tax_id": "VAT number",
+        }
+        help_texts = {"tax_id": "With its country letters, for example DE129273398."}
+        widgets = {
+            "billing_email": forms.EmailInput(attrs={"autocomplete": "email"}),
+            "address_line1": forms.TextInput(attrs={"autocomplete": "address-line1"}),
+            "address_line2": forms.TextInput(attrs={"autocomplete": "address-line2"}),
+            "postcode": forms.TextInput(attrs={"autocomplete": "postal-code"}),
+            "city": forms.TextInput(attrs={"autocomplete": "address-level2"}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["country"] = forms.ChoiceField(label="Country", choices=countries)
+        for name in ("address_line1", "city"):
+            self.fields[name].required = True
+
+    def clean_tax_id(self) -> str:
+        """Take out what people write between the signs; what is left is looked at once the country is known."""
+        return re.sub(r"[\s.\-]", "", self.cleaned_data["tax_id"]).upper()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        tax_id, country = cleaned.get("tax_id", ""), cleaned.get("country", "")
+        if tax_id and country and (sentence := _wrong_in(tax_id, country)):
+            self.add_error("tax_id", sentence)
+        return cleaned
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was typed, by the names of the organization's fields."""
+        return {name: self.cleaned_data[name] for name in self.fields}
+
+
+class SellersBillingInformationForm(BillingInformationForm):
+    """The same for who issues invoices: it also says how they are to be paid."""
+
+    class Meta(BillingInformationForm.Meta):
+        fields = (*BillingInformationForm.Meta.fields, "payment_details")  # type: ignore[assignment]
+        labels = {**BillingInformationForm.Meta.labels, "payment_details": "How your customers pay you"}
+        help_texts = {
+            **BillingInformationForm.Meta.help_texts,
+            "payment_details": "Bank, IBAN and BIC. Printed on the invoices you issue.",
+        }
+        widgets = {**BillingInformationForm.Meta.widgets, "payment_details": forms.Textarea(attrs={"rows": 3})}
+
+
+class CustomerForm(BillingInformationForm):
+    """A reseller's new customer."""
+
+    class Meta(BillingInformationForm.Meta):
+        fields = ("name", *BillingInformationForm.Meta.fields, "currency")  # type: ignore[assignment]
+        labels = {**BillingInformationForm.Meta.labels, "name": "Name of the organization"}
+        help_texts = {**BillingInformationForm.Meta.help_texts, "currency": "What you invoice this customer in."}
+        widgets = {**BillingInformationForm.Meta.widgets, "name": forms.TextInput(attrs={"autocomplete": "organization"})}
+
+    def __init__(self, *args: Any, reseller: Organization, **kwargs: Any) -> None:
+        defaults = {"country": reseller.country, "currency": reseller.currency}
+        super().__init__(*args, **{**kwargs, "initial": {**defaults, **kwargs.get("initial", {})}})
+        self.reseller = reseller
+        self.fields["currency"] = forms.ChoiceField(
+            label="Currency", choices=currencies, help_text="What you invoice this customer in."
+        )
+
+    def clean_name(self) -> str:
+        """Refuse a name the reseller has given before: two rows of one name are one customer added twice."""
+        name = " ".join(self.cleaned_data["name"].split())
+        if twin := Organization.objects.filter(parent=self.reseller, name__iexact=name).first():
+            raise forms.ValidationError(f"You have a customer of this name already: {twin.number}.")
+        return name
+
+
+def _wrong_in(tax_id: str, country: str) -> str:
+    """Say what is wrong with the form of a VAT number; nothing where it can be one. Whether it is given out is not asked."""
+    if country not in _EU:
+        return "" if _TAX_NUMBER.fullmatch(tax_id) else "A VAT number has 2 to 28 letters and digits."
+    prefix = _VAT_PREFIX.get(country, country)
+    if not tax_id.startswith(prefix):
+        return f"A VAT number of {_WORDS.territories[country]} begins with {prefix}."
+    if not _VAT_NUMBER.fullmatch(tax_id[2:]) or not any(sign.isdigit() for sign in tax_id):
+        return f"After {prefix} a VAT number has 2 to 13 letters and digits."
+    return ""
