@@ -1,0 +1,150 @@
+"""
+What a plan costs a buyer now, for the shop page: the newest rate card in force, walked down the same chain that invoices walk.
+
+A buyer gets only the price at its own end of the chain. Cost, wholesale and the percentages between them never leave this module.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import groupby
+
+from django.db.models import DecimalField, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from accounts.models import Organization
+from billing.models import ExchangeRate, Rate, RateCard
+from billing.rating import TEN_DECIMALS, Level, PriceChain, RateTerms, price_steps
+from catalog.item_names import edition_label, item_label
+from catalog.models import PartnerPrice, PartnerTerms, Plan
+
+_UNIT_WORDS = {"GiB": "GiB", "unit": "unit", "hour": "hour"}
+_ONCE = "sum"  # what is added up over the month is paid per piece, not per piece and month
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPrice:
+    """What one unit costs this buyer, excluding VAT, with up to ten decimals; ``per`` says unit and period."""
+
+    item: str
+    label: str
+    unit_price: Decimal
+    per: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriceGroup:
+    edition: str
+    label: str
+    prices: list[ListedPrice]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """Every price of a plan in ``currency``, by edition, from the card of ``month``."""
+
+    currency: str
+    month: date
+    is_buyers_currency: bool
+    """False where no exchange rate leads to the buyer's currency, so the seller's is shown."""
+    groups: list[PriceGroup]
+
+
+def price_list(*, plan: Plan, buyer: Organization, today: date) -> PriceList | None:
+    """
+    Return what ``plan`` costs ``buyer``: MSP price, wholesale for a reseller, retail for a reseller's customer.
+
+    None where no rate card is in force on ``today``. Two queries, however many prices.
+    """
+    card = _card_in_force(plan, buyer, today)
+    if card is None:
+        return None
+    chain = _chain(card, buyer)
+    prices = sorted(card.rates.all(), key=lambda rate: (rate.edition == "", _edition_order(rate.edition), rate.line))
+    return PriceList(
+        currency=chain.invoice_currency,
+        month=card.month,
+        is_buyers_currency=chain.invoice_currency == buyer.currency,
+        groups=[
+            PriceGroup(edition, _label(edition, plan), [_listed(rate, card, chain) for rate in rates])
+            for edition, rates in groupby(prices, key=lambda rate: rate.edition)
+        ],
+    )
+
+
+def _card_in_force(plan: Plan, buyer: Organization, today: date) -> RateCard | None:
+    """The newest version of the latest month that has begun, with what stands between its prices and this buyer's."""
+    seller = buyer if buyer.kind == Organization.Kind.RESELLER else buyer.reseller
+    terms = PartnerTerms.objects.filter(plan=plan, reseller=seller)
+    retail = PartnerPrice.objects.filter(plan=plan, reseller=seller)
+    rates = ExchangeRate.objects.filter(base=OuterRef("base_currency"), quote=buyer.currency, valid_from__lte=today)
+    return (
+        RateCard.objects.filter(product_group=plan.product_group_id, month__lte=today)
+        .annotate(
+            to_buyers_currency=Subquery(rates.order_by("-valid_from").values("rate")[:1]),
+            partner_discount=_percent(terms, "discount_percent"),
+            retail_markup=_percent(retail, "markup_percent"),
+            retail_discount=_percent(retail, "discount_percent"),
+        )
+        .prefetch_related("rates")
+        .order_by("-month", "-version")
+        .first()
+    )
+
+
+def _percent(rows: QuerySet[PartnerTerms] | QuerySet[PartnerPrice], column: str) -> Coalesce:
+    field: DecimalField[Decimal, Decimal] = DecimalField(max_digits=7, decimal_places=3)
+    return Coalesce(Subquery(rows.values_list(F(column))[:1]), Value(Decimal(0)), output_field=field)
+
+
+def _chain(card: RateCard, buyer: Organization) -> PriceChain:
+    same = card.base_currency == buyer.currency
+    rate = Decimal(1) if same else card.to_buyers_currency  # type: ignore[attr-defined]
+    return PriceChain(
+        base_currency=card.base_currency,
+        invoice_currency=card.base_currency if rate is None else buyer.currency,
+        exchange_rate=Decimal(1) if rate is None else rate,
+        partner_discount_percent=card.partner_discount,  # type: ignore[attr-defined]
+        retail_markup_percent=card.retail_markup,  # type: ignore[attr-defined]
+        retail_discount_percent=card.retail_discount,  # type: ignore[attr-defined]
+        level=_level(buyer),
+    )
+
+
+def _level(buyer: Organization) -> Level:
+    if buyer.kind == Organization.Kind.RESELLER:
+        return Level.WHOLESALE
+    return Level.MSP if buyer.reseller is None else Level.RETAIL
+
+
+def _listed(rate: Rate, card: RateCard, chain: PriceChain) -> ListedPrice:
+    terms = RateTerms(
+        item=rate.item,
+        edition=rate.edition,
+        unit=rate.unit,
+        cost=rate.cost,
+        price=rate.price,
+        aggregation=rate.aggregation,
+        card=str(card.pk),
+        currency=card.currency,
+        exchange_rate=card.exchange_rate,
+        base_currency=card.base_currency,
+    )
+    exact = price_steps(terms, chain)[-1].amount
+    return ListedPrice(
+        item=rate.item,
+        label=item_label(rate.item),
+        unit_price=exact.quantize(TEN_DECIMALS, rounding=ROUND_HALF_UP),
+        per=_UNIT_WORDS[rate.unit] if rate.aggregation == _ONCE else f"{_UNIT_WORDS[rate.unit]} and month",
+    )
+
+
+def _edition_order(edition: str) -> tuple[bool, str]:
+    return (not edition.startswith("pck_"), edition)  # Protection, which everybody buys it for, first
+
+
+def _label(edition: str, plan: Plan) -> str:
+    """In the words of the order form: an edition that stands in for File Sync & Share "per workload" is called so."""
+    if edition == plan.service_manager.fss_per_workload_edition:
+        return "File Sync & Share, per workload"
+    return edition_label(edition)

@@ -1,0 +1,46 @@
+"""The shop: what is for sale to the organization acted for, and what one product is and costs."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_safe
+
+from accounts.access import member_required
+from accounts.acting import acting_membership
+from accounts.models import Organization
+from catalog import queries
+from catalog.models import Plan
+from common import clock
+
+LONGEST_SEARCH = 100
+
+
+@member_required
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """List the products for sale to the organization acted for; ``q`` narrows them down."""
+    words = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH]
+    shelves = queries.shelves(_buyer(request), words=words)
+    found = sum(len(shelf.plans) for shelf in shelves)
+    return TemplateResponse(request, "catalog/home.html", {"shelves": shelves, "found": found, "words": words})
+
+
+@member_required
+@require_safe
+def plan(request: HttpRequest, number: str) -> HttpResponse:
+    """Show one product: what it is, how it is billed and what it costs this buyer; ``edition`` narrows the prices."""
+    buyer = _buyer(request)
+    for_sale = Plan.objects.for_sale_to(buyer).select_related("product_group__product", "service_manager")
+    context = {
+        "plan": get_object_or_404(for_sale, number=number),
+        "buyer": buyer,
+        "today": clock.today(buyer.time_zone),
+        "edition": request.GET.get("edition", ""),
+    }
+    return TemplateResponse(request, "catalog/plan.html", context)
+
+
+def _buyer(request: HttpRequest) -> Organization:
+    membership = acting_membership(request)
+    assert membership is not None  # member_required saw to it
+    return membership.organization
