@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from sandbox.app import CLIENT_ID, CLIENT_SECRET, LOGIN, PASSWORD, create_app
+from sandbox.app import CLIENT_ID, CLIENT_SECRET, LOGIN, PASSWORD, create_app, moment
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -32,7 +32,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--login", default=LOGIN, help="the provider's administrator")
     parser.add_argument("--password", default=PASSWORD)
     parser.add_argument("--now", help="what the clock shows first, as 2026-10-01T08:00:00Z; default the real time")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    try:
+        arguments.now = moment(arguments.now)
+    except ValueError:
+        parser.error("--now needs a time with a zone, as 2026-10-01T08:00:00Z")
+    return arguments
 
 
 def main() -> None:

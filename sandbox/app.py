@@ -59,7 +59,7 @@ def create_app(
     app = Flask(__name__)
     storage = Storage(storage_path)
     app.extensions["sandbox"] = storage
-    storage.start_clock(_moment(now))
+    storage.start_clock(moment(now))
     _ensure_settings(storage)
     with app.app_context(), storage.writing() as db:
         seed(db, storage.now())
@@ -73,11 +73,16 @@ def create_app(
     return app
 
 
-def _moment(now: datetime | str | None) -> datetime | None:
-    moment = datetime.fromisoformat(now) if isinstance(now, str) else now
-    if moment is not None and moment.tzinfo is None:
+def moment(now: datetime | str | None) -> datetime | None:
+    """
+    A time given by a person or a test, in UTC.
+
+    :raises ValueError: it is not a time, or has no time zone.
+    """
+    given = datetime.fromisoformat(now) if isinstance(now, str) else now
+    if given is not None and given.tzinfo is None:
         raise ValueError("now needs a time zone, as in 2026-10-01T08:00:00Z")
-    return None if moment is None else moment.astimezone(UTC)
+    return None if given is None else given.astimezone(UTC)
 
 
 def _ensure_settings(storage: Storage) -> None:

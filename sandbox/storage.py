@@ -194,8 +194,11 @@ class Storage:
         return datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=shift)
 
     def start_clock(self, now: datetime | None) -> None:
-        """Set the clock of a new storage; a later start with an earlier `now` leaves the clock where it is."""
-        if now is not None and (self.setting("clock_shift_seconds") is None or now > self.now()):
+        """Set the clock of a new storage, by default to the real time; a later start never sets it back."""
+        is_new = self.setting("clock_shift_seconds") is None
+        if is_new:
+            self.set_setting("clock_shift_seconds", "0")
+        if now is not None and (is_new or now > self.now()):
             self._shift_to(now)
 
     def move_clock(self, now: datetime) -> None:

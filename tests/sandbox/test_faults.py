@@ -1,6 +1,7 @@
 """Faults on demand, the log of calls, the clock."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -126,3 +127,13 @@ def test_clock_ticks_moves_forward_and_never_back(http: httpx.Client) -> None:
     assert moved.startswith("2026-11-01T00:00:")
     assert (back.status_code, naive.status_code) == (400, 400)
     assert http.get("/sandbox/clock").json()["now"] > moved
+
+
+def test_later_start_never_sets_the_clock_back(start: Callable[..., httpx.Client]) -> None:
+    real = start(now=None).get("/sandbox/clock").json()["now"]
+
+    earlier = start(now="2020-01-01T00:00:00Z").get("/sandbox/clock").json()["now"]
+    later = start(now="2099-01-01T00:00:00Z").get("/sandbox/clock").json()["now"]
+
+    assert earlier > real
+    assert later.startswith("2099-01-01T00:00:")

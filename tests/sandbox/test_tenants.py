@@ -1,5 +1,8 @@
 """The tree of tenants: its rules, locking, paging and search."""
 
+from typing import Any
+
+import httpx
 import pytest
 
 from sandbox import definitions
@@ -8,8 +11,8 @@ from tests.sandbox.conftest import Caller
 PROVIDER = definitions.PROVIDER_TENANT
 
 
-def code(answer: object) -> tuple[int, int]:
-    return answer.status_code, answer.json()["error"]["code"]  # type: ignore[attr-defined]
+def code(answer: httpx.Response) -> tuple[int, Any]:
+    return answer.status_code, answer.json()["error"]["code"]
 
 
 def test_new_customer_is_on_trial_and_new_partner_in_production(call: Caller) -> None:
