@@ -1,9 +1,15 @@
 """Every door of the house."""
 
+from importlib.util import find_spec
+
 from django.contrib import admin
 from django.urls import include, path
 
+from config.views import healthz
+
 urlpatterns = [
+    path("healthz", healthz, name="healthz"),
     path("bss/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    *(path("", include(f"{room}.urls")) for room in ("catalog", "ordering", "billing", "accounts") if find_spec(f"{room}.urls")),
 ]

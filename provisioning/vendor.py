@@ -1,5 +1,7 @@
 """The connection to the vendor: one client per service manager and process, shared by its threads, with its token."""
 
+import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +13,9 @@ from provisioning.models import ServiceManager
 
 transport: Any = None
 """Stands in for the network in tests (an httpx transport); None is the network."""
+
+sleep: Callable[[float], None] = time.sleep
+"""How the client waits between repetitions; tests do not."""
 
 
 class NotConnected(DomainError):
@@ -42,4 +47,9 @@ def root_tenant(service_manager: ServiceManager) -> str:
 
 @lru_cache(maxsize=32)
 def _client(base_url: str, client_id: str, client_secret: str, _transport: int) -> Acronis:
-    return Acronis(base_url, client_id=client_id, client_secret=client_secret, transport=transport)
+    return Acronis(base_url, client_id=client_id, client_secret=client_secret, transport=transport, sleep=sleep)
+
+
+def forget_connections() -> None:
+    """Drop every client of this process, with its token."""
+    _client.cache_clear()

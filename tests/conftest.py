@@ -1,13 +1,22 @@
 """The people of the house, and the vendor in process."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
+from flask.testing import FlaskClient
 
 from accounts.models import Membership, Organization, User
+from provisioning import vendor
+from provisioning.models import ServiceManager
+from provisioning.operations import connection
+from sandbox import create_app
 from tests import factories
+from tests.provisioning.acronis.in_process import InProcess
 
 
 @dataclass(frozen=True)
@@ -80,3 +89,46 @@ def personas(db: None) -> Personas:
         bert=staff("Bert", "billing.*", "reconciliation.*", "catalog.view_productgroup", "accounts.view_organization"),
         root=factories.UserFactory(first_name="Root", email="root@northwind.example", is_staff=True, is_superuser=True),
     )
+
+
+@dataclass(frozen=True)
+class LocalAcronis:
+    """The sandbox in process, and what a test wants of it."""
+
+    service_manager: ServiceManager
+    http: FlaskClient
+
+    def fault(self, **rule: object) -> None:
+        """Make the sandbox misbehave; see sandbox/README.md."""
+        answer = self.http.post("/sandbox/faults", json=rule)
+        assert answer.status_code < 300, answer.text
+
+    def no_more_faults(self) -> None:
+        self.http.delete("/sandbox/faults")
+
+    def seen(self, what: str) -> list[dict[str, Any]]:
+        """Return tenants, users, mails or calls as the sandbox has them."""
+        items: list[dict[str, Any]] = self.http.get(f"/sandbox/{what}").json["items"]
+        return items
+
+    def move_clock(self, moment: str) -> None:
+        answer = self.http.post("/sandbox/clock", json={"now": moment})
+        assert answer.status_code < 300, answer.text
+
+
+@pytest.fixture
+def acronis(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAcronis]:
+    """A service manager whose vendor is a fresh sandbox in process: the real client, no socket."""
+    app = create_app(
+        storage_path=tmp_path / "sandbox.sqlite3", client_id="till", client_secret="s3cret", now="2026-10-01T09:00:00Z"
+    )
+    monkeypatch.setattr(vendor, "transport", InProcess(app))
+    monkeypatch.setattr(vendor, "sleep", lambda seconds: None)
+    manager = factories.ServiceManagerFactory(
+        name="Acronis sandbox", base_url="http://acronis.test", client_id="till", client_secret="s3cret", root_tenant_id=None
+    )
+    connection.test_connection(service_manager_id=manager.pk, at=factories.AT)
+    connection.fetch_services_definition(service_manager_id=manager.pk, at=factories.AT)
+    manager.refresh_from_db()
+    yield LocalAcronis(manager, app.test_client())
+    vendor.forget_connections()

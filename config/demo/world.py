@@ -1,0 +1,169 @@
+"""
+The demonstration's world: an MSP with its staff, two resellers, customers, one plan on sale, and a price list.
+
+Everything is made through the same operations as in the BSS. Making it again changes nothing.
+"""
+
+import io
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.contrib.auth.models import Group
+
+from accounts.models import Membership, Organization, User
+from accounts.operations import add_member, add_organization
+from billing.operations import exchange_rates, rate_cards
+from catalog.models import PartnerPrice, PartnerTerms, Plan, Product, ProductGroup, ProductType, Tax, TermsDocument, Venture
+from catalog.operations import next_plan_number, publish_plan
+from config.demo.people import ALICE, BERT, BOB, CAROL, DORA, PASSWORD, STAFF, Person
+from config.demo.price_list import filled_sheet
+from config.roles import ensure_roles
+from provisioning.models import ServiceManager
+from provisioning.operations import connection
+
+
+def make_world(*, at: datetime, vendor: Mapping[str, str], with_rate_card: bool) -> None:
+    """
+    Make what is missing of the demonstration's world.
+
+    :param vendor: ``url``, ``client_id`` and ``client_secret`` of the vendor.
+    :param with_rate_card: also import the price list for this month; the story of `make demo` imports it through the BSS.
+    """
+    ensure_roles()
+    msp = _make_staff(at)
+    manager = _make_service_manager(at, vendor)
+    plan = _make_catalogue(manager, at)
+    _make_buyers(msp, plan, at)
+    exchange_rates.set_exchange_rate(base="EUR", quote="CHF", valid_from=date(2026, 1, 1), rate=Decimal("0.94"))
+    if with_rate_card and not plan.product_group.rate_cards.exists():
+        sheet = filled_sheet(rate_cards.sheet_format(plan.product_group))
+        rate_cards.import_rate_card(
+            product_group=plan.product_group,
+            month=at.date().replace(day=1),
+            currency="EUR",
+            exchange_rate=Decimal(1),
+            file=io.BytesIO(sheet),
+            file_name="rate-card.xlsx",
+            by=User.objects.get(email=BERT.email),
+            at=at,
+        )
+
+
+def give_second_factors() -> dict[str, str]:
+    """Give staff without one a second factor (RFC 6238); return e-mail → secret in base32, of everybody who has one."""
+    for user in User.objects.filter(is_staff=True):
+        if not Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists():
+            TOTP.activate(user, generate_totp_secret())
+    found = Authenticator.objects.filter(type=Authenticator.Type.TOTP).select_related("user")
+    return {row.user.email: get_adapter().decrypt(row.data["secret"]) for row in found}
+
+
+def _make_staff(at: datetime) -> Organization:
+    msp = _organization(
+        "Northwind Cloud GmbH", Organization.Kind.MSP, None, at, _address("Hafenstraße 7", "20457", "Hamburg", "DE129273398")
+    )
+    if not msp.payment_details:
+        msp.payment_details = "Northwind Cloud GmbH, IBAN DE02 1203 0000 0000 2020 51, BIC BYLADEM1001"
+        msp.save(update_fields=["payment_details"])
+    for person in STAFF:
+        user = _user(person, is_staff=True, is_superuser=not person.group)
+        if person.group:
+            user.groups.add(Group.objects.get(name=person.group))
+    return msp
+
+
+def _make_service_manager(at: datetime, vendor: Mapping[str, str]) -> ServiceManager:
+    manager, _ = ServiceManager.objects.update_or_create(
+        name="Acronis",
+        defaults={"base_url": vendor["url"], "client_id": vendor["client_id"], "client_secret": vendor["client_secret"]},
+    )
+    connection.test_connection(service_manager_id=manager.pk, at=at)
+    connection.fetch_services_definition(service_manager_id=manager.pk, at=at)
+    manager.refresh_from_db()
+    return manager
+
+
+def _make_catalogue(manager: ServiceManager, at: datetime) -> Plan:
+    venture, _ = Venture.objects.get_or_create(name="Cloud services", defaults={"invoice_series": "NW"})
+    product_type, _ = ProductType.objects.get_or_create(name="Backup and security")
+    product, _ = Product.objects.get_or_create(product_type=product_type, name="Acronis Cyber Protect Cloud")
+    group, made = ProductGroup.objects.get_or_create(product=product, name="Cyber Protect")
+    if made:
+        group.taxes.add(Tax.objects.get_or_create(name="VAT 19 %", defaults={"percent": Decimal(19)})[0])
+    TermsDocument.objects.get_or_create(
+        title="Acronis Terms of Use", version="2026-01", defaults={"text": TERMS, "published_at": at}
+    )
+    plan = Plan.objects.filter(product_group=group, name="Cyber Protect pay-as-you-go").first()
+    if plan is None:
+        plan = Plan.objects.create(
+            number=next_plan_number(),
+            venture=venture,
+            product_group=group,
+            service_manager=manager,
+            name="Cyber Protect pay-as-you-go",
+            summary="Backup, security and file sharing. Pay for what you use, month by month.",
+            description=DESCRIPTION,
+            applicable_on_partner_website=True,
+        )
+        publish_plan(plan_id=plan.pk)
+        plan.refresh_from_db()
+    return plan
+
+
+def _make_buyers(msp: Organization, plan: Plan, at: datetime) -> None:
+    customer, reseller = Organization.Kind.CUSTOMER, Organization.Kind.RESELLER
+    dora = _organization("Dora Design GmbH", customer, msp, at, _address("Lange Reihe 12", "20099", "Hamburg", "DE811569869"))
+    _member(DORA, dora)
+    alice = _organization("Alster IT GmbH", reseller, msp, at, _address("Jungfernstieg 3", "20095", "Hamburg", "DE118509776"))
+    _member(ALICE, alice)
+    alice_facts = "Alster IT GmbH, IBAN DE89 3704 0044 0532 0130 00, BIC COBADEFFXXX"
+    Organization.objects.filter(pk=alice.pk, payment_details="").update(payment_details=alice_facts)
+    carol = _organization("Café Carol", customer, alice, at, _address("Eppendorfer Weg 90", "20259", "Hamburg"))
+    _member(CAROL, carol)
+    bob = _organization("Bodensee Systems AG", reseller, msp, at, _address("Seestraße 4", "78464", "Konstanz"))
+    _member(BOB, bob)
+    zurich = _address("Limmatquai 20", "8001", "Zürich") | {"currency": "CHF", "country": "CH", "time_zone": "Europe/Zurich"}
+    _organization("Matterhorn Treuhand AG", customer, msp, at, zurich | {"orders_execute_automatically": False})
+    for partner, discount, markup in ((alice, "20", "30"), (bob, "15", "40")):
+        PartnerTerms.objects.get_or_create(reseller=partner, plan=plan, defaults={"discount_percent": Decimal(discount)})
+        PartnerPrice.objects.get_or_create(reseller=partner, plan=plan, defaults={"markup_percent": Decimal(markup)})
+
+
+def _organization(name: str, kind: str, parent: Organization | None, at: datetime, facts: Mapping[str, Any]) -> Organization:
+    found = Organization.objects.filter(name=name).first()
+    billing_email = f"rechnung@{name.split()[0].lower().replace('é', 'e')}.example"
+    return found or add_organization(kind=kind, parent=parent, name=name, at=at, billing_email=billing_email, **facts)
+
+
+def _address(street: str, postcode: str, city: str, tax_id: str = "") -> dict[str, Any]:
+    return {"address_line1": street, "postcode": postcode, "city": city, "tax_id": tax_id}
+
+
+def _member(person: Person, organization: Organization) -> None:
+    add_member(organization=organization, user=_user(person), role=Membership.Role.ADMINISTRATOR)
+
+
+def _user(person: Person, **facts: bool) -> User:
+    found = User.objects.filter(email=person.email).first()
+    names = {"first_name": person.first_name, "last_name": person.last_name}
+    return found or User.objects.create_user(person.email, PASSWORD, **names, **facts)
+
+
+DESCRIPTION = """Backup and recovery for workstations, servers, virtual machines and Microsoft 365, anti-malware protection, \
+file sync and share, electronic signatures: one service, one portal, one invoice.
+
+You choose how Protection and File Sync & Share are metered. There is no minimum, no quota and no term: the calendar month is \
+billed on the first day of the next one."""
+
+TERMS = """These terms cover your use of Acronis Cyber Protect Cloud.
+
+1. The service is provided by Acronis and sold to you by your seller.
+2. You are responsible for the data you store and for who has access to it.
+3. Acronis processes personal data on your behalf, under the data processing agreement that is part of these terms.
+4. You may stop using the service at any time. Usage up to that day is billed.
+5. Data of a terminated service is deleted and cannot be brought back."""

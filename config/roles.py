@@ -1,0 +1,60 @@
+"""The roles of the MSP's staff, as Django groups. What each may do follows the table of people in README.md."""
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+READ = ("view",)
+WRITE = ("view", "add", "change")
+
+ROLES: dict[str, dict[str, tuple[str, ...]]] = {
+    "Account managers": {
+        "ordering.order": ("view", "add", "execute"),
+        "ordering.ordertoexecute": READ,
+        "ordering.orderline": READ,
+        "accounts.organization": WRITE,
+        "accounts.membership": (*WRITE, "delete"),
+        "accounts.user": WRITE,
+        "provisioning.*": READ,
+        "billing.subscription": READ,
+        "billing.invoice": READ,
+        "catalog.*": READ,
+    },
+    "Product managers": {
+        "catalog.*": (*WRITE, "delete"),
+        "provisioning.servicemanager": WRITE,
+        "provisioning.*": READ,
+        "billing.ratecard": READ,
+        "billing.rate": READ,
+        "accounts.organization": READ,
+    },
+    "Billing managers": {
+        "billing.*": READ,
+        "billing.ratecard": WRITE,
+        "billing.exchangerate": (*WRITE, "delete"),
+        "billing.billingrun": WRITE,
+        "billing.invoice": ("view", "issue"),
+        "reconciliation.*": WRITE,
+        "accounts.organization": READ,
+        "catalog.*": READ,
+        "provisioning.*": READ,
+        "ordering.order": READ,
+    },
+}
+
+
+def ensure_roles() -> None:
+    """Make the groups and give each the permissions above; what the BSS added to a group stays."""
+    for name, grants in ROLES.items():
+        group, _ = Group.objects.get_or_create(name=name)
+        group.permissions.add(*Permission.objects.filter(_permissions(grants)))
+
+
+def _permissions(grants: dict[str, tuple[str, ...]]) -> Q:
+    """`app.model` → verbs; `app.*` is every model of the app."""
+    wanted = Q(pk__in=[])
+    for what, verbs in grants.items():
+        app, model = what.split(".")
+        for verb in verbs:
+            codename = Q(codename__startswith=f"{verb}_") if model == "*" else Q(codename=f"{verb}_{model}")
+            wanted |= Q(content_type__app_label=app) & codename
+    return wanted

@@ -1,0 +1,87 @@
+"""Asking for usage reports, against the sandbox."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from common.periods import Period
+from provisioning.models import VendorReport
+from provisioning.operations import converging, reports
+from tests.provisioning.test_converging import clock, wished
+
+pytestmark = pytest.mark.django_db
+
+MORNING = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
+OCTOBER = Period.parse_month("2026-10")
+
+
+@pytest.fixture
+def october(acronis):
+    """A customer with a month behind it."""
+    tenant = wished(acronis)
+    converging.converge(tenant.pk, clock=clock)
+    acronis.move_clock(MORNING.isoformat())
+    return tenant
+
+
+def ready(acronis, at=MORNING) -> VendorReport:
+    report = reports.wish_report(service_manager_id=acronis.service_manager.pk, period=OCTOBER, at=at)
+    for _ in range(6):
+        report = reports.advance(report_id=report.pk, at=at)
+        acronis.move_clock((at := at + timedelta(minutes=2)).isoformat())
+        if report.status == VendorReport.Status.READY:
+            return report
+    raise AssertionError(f"The report is {report.status}: {report.error}")
+
+
+def test_a_wished_report_is_asked_for_polled_and_read_row_by_row(acronis, october):
+    report = ready(acronis)
+
+    rows = [row for row in reports.rows(report) if row["tenant.customer_id"] == october.key]
+
+    assert {row["date"] for row in rows} == {day.isoformat() for day in OCTOBER}
+    assert {row["tenant.kind"] for row in rows} == {"customer"}
+
+
+def test_wishing_again_while_one_is_under_way_returns_it(acronis):
+    manager = acronis.service_manager.pk
+
+    first = reports.wish_report(service_manager_id=manager, period=OCTOBER, at=MORNING)
+    second = reports.wish_report(service_manager_id=manager, period=OCTOBER, at=MORNING + timedelta(minutes=1))
+
+    assert first == second
+
+
+def test_before_six_the_vendor_has_no_history_and_we_come_back_at_six(acronis, october):
+    night = datetime(2026, 11, 2, 2, 30, tzinfo=UTC)
+    acronis.move_clock(night.isoformat())
+    report = reports.wish_report(
+        service_manager_id=acronis.service_manager.pk, period=Period(date(2026, 11, 1), date(2026, 11, 2)), at=night
+    )
+
+    report = reports.advance(report_id=report.pk, at=night)
+
+    assert (report.status, report.next_try_at) == (VendorReport.Status.WISHED, night.replace(hour=6, minute=0))
+    assert report.attempts == 0
+
+
+def test_a_vendor_that_is_down_is_asked_again_later_and_in_the_end_given_up(acronis, october):
+    acronis.fault(method="POST", path="/reports$", times=999, status=503)
+    report = reports.wish_report(service_manager_id=acronis.service_manager.pk, period=OCTOBER, at=MORNING)
+
+    first = reports.advance(report_id=report.pk, at=MORNING)
+    assert (first.status, first.next_try_at) == (VendorReport.Status.WISHED, MORNING + reports.BACKOFF[0])
+    for _ in range(reports.ATTEMPTS):
+        report = reports.advance(report_id=report.pk, at=MORNING)
+
+    assert report.status == VendorReport.Status.FAILED
+    assert "503" in report.error
+
+
+def test_a_period_in_the_future_fails_with_the_vendors_reason(acronis):
+    report = reports.wish_report(service_manager_id=acronis.service_manager.pk, period=Period.parse_month("2027-05"), at=MORNING)
+
+    report = reports.advance(report_id=report.pk, at=MORNING)
+
+    assert report.status == VendorReport.Status.FAILED
+    assert "400" in report.error
