@@ -1,0 +1,271 @@
+"""Every write to a basket, from the first product to the last step before ordering."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from accounts import operations as accounts
+from accounts.models import Organization, User
+from catalog.models import Plan
+from common.errors import DomainError, FieldRefused
+from ordering import queries
+from ordering.models import Basket, BasketLine, TermsAcceptance
+from ordering.operations import refusals
+from ordering.queries import Step
+from provisioning.models import FileSyncModel, ProtectionModel, ServiceManager
+from provisioning.operations import logins
+
+
+class NotYourCustomer(FieldRefused):
+    """A reseller buys for one of its own customers, a customer for itself."""
+
+
+class BasketClosed(DomainError):
+    """The basket has become an order."""
+
+
+@dataclass(frozen=True)
+class LineSettings:
+    """“Product Settings” of one line; what is not chosen yet is empty."""
+
+    quantity: int
+    protection_model: str
+    file_sync_model: str
+
+
+@transaction.atomic(durable=True)
+def add_plan(*, owner: User, buyer: Organization, plan: Plan, quantity: int, at: datetime) -> Basket:
+    """
+    Put ``plan`` into the open basket that ``owner`` fills for ``buyer``, opening one where there is none.
+
+    A plan that lies in it already stays there once.
+
+    :raises NotForSale: the plan is not sold to this buyer, or the buyer is the MSP itself.
+    :raises FieldRefused: the quantity is not 1.
+    :raises SecondSubscription: the basket has another plan of the same service manager, or the buyer is served already.
+    """
+    if buyer.kind == Organization.Kind.MSP:
+        raise refusals.NotForSale("Orders on behalf of a customer are placed in the BSS.")
+    if not Plan.objects.for_sale_to(buyer).filter(pk=plan.pk).exists():
+        raise refusals.NotForSale(f"{plan} is not sold any more.")
+    refusals.check_quantity(plan, quantity)
+    consumer = buyer if buyer.kind == Organization.Kind.CUSTOMER else None
+    basket, _ = Basket.objects.get_or_create(
+        owner=owner, buyer=buyer, ordered_at=None, defaults={"consumer": consumer, "created_at": at}
+    )
+    basket = Basket.objects.locked().get(pk=basket.pk)
+    other = basket.lines.exclude(plan=plan).filter(plan__service_manager=plan.service_manager_id).select_related("plan").first()
+    if other is not None:
+        raise refusals.SecondSubscription(
+            "plan", f"{refusals.ONE_SUBSCRIPTION_SENTENCE} Your basket has {other.plan} already; remove it to order {plan}."
+        )
+    if basket.consumer_id is not None:
+        _check_not_served(basket, [plan.service_manager_id])
+    BasketLine.objects.get_or_create(basket=basket, plan=plan, defaults={"quantity": quantity})
+    return basket
+
+
+@transaction.atomic(durable=True)
+def remove_plan(*, basket_id: int, plan_number: str) -> None:
+    """Take a plan out of the basket; repeated, nothing."""
+    basket = _open_basket(basket_id)
+    basket.lines.filter(plan__number=plan_number).delete()
+
+
+@transaction.atomic(durable=True)
+def remove_withdrawn_plans(*, basket_id: int) -> list[str]:
+    """Take out what is not sold to this buyer any more. Return a sentence for each line removed."""
+    basket = _open_basket(basket_id)
+    for_sale = Plan.objects.for_sale_to(basket.buyer)
+    withdrawn = list(basket.lines.exclude(plan__in=for_sale.values("pk")).select_related("plan"))
+    basket.lines.filter(pk__in=[line.pk for line in withdrawn]).delete()
+    return [f"{line.plan} is not sold any more. We took it out of your basket." for line in withdrawn]
+
+
+@transaction.atomic(durable=True)
+def configure(*, basket_id: int, settings: Mapping[int, LineSettings], consumer: Organization | None, complete: bool) -> None:
+    """
+    Keep the product settings by line (key: the line's id) and the consumer, None where not chosen yet.
+
+    With ``complete`` nothing may be left open, and the consumer must not be served already. Another consumer than
+    before empties the service details, which were the first one's.
+
+    :raises FieldRefused: a quantity other than 1, or a missing licensing model; its field begins with the line's id.
+    :raises NotYourCustomer: the consumer is not one the buyer may order for, or is missing.
+    :raises SecondSubscription: the consumer has a live subscription, or an order for one, at the same service manager.
+    """
+    basket = _open_basket(basket_id)
+    lines = list(basket.lines.select_related("plan"))
+    for line in lines:
+        if line.pk in settings:
+            _configure_line(line, settings[line.pk], complete=complete)
+    if consumer is not None or complete:
+        _choose_consumer(basket, consumer)
+    if complete:
+        _check_not_served(basket, [line.plan.service_manager_id for line in lines])
+
+
+@transaction.atomic(durable=True)
+def add_customer(*, basket_id: int, at: datetime, name: str, billing_email: str, **facts: Any) -> Organization:
+    """
+    Add an end customer of the reseller who fills the basket, and choose it as the consumer.
+
+    Sent twice, the customer of the same name and billing e-mail is chosen again.
+
+    :raises NotYourCustomer: the buyer is no reseller.
+    :raises FieldRefused: the reseller has another customer of this name.
+    """
+    basket = _open_basket(basket_id)
+    if basket.buyer.kind != Organization.Kind.RESELLER:
+        raise NotYourCustomer("consumer", f"{basket.buyer} orders for itself.")
+    Organization.objects.locked().get(pk=basket.buyer_id)  # two baskets of one reseller add their customers in turn
+    customer = basket.buyer.children.filter(name__iexact=name).first()
+    if customer is None:
+        customer = accounts.add_organization(
+            kind=Organization.Kind.CUSTOMER, parent=basket.buyer, name=name, billing_email=billing_email, at=at, **facts
+        )
+    elif customer.billing_email.lower() != billing_email.lower():
+        raise FieldRefused("name", f"You have a customer named {customer.name} already. Choose it in the basket.")
+    _choose_consumer(basket, customer)
+    return customer
+
+
+@transaction.atomic(durable=True)
+def accept_terms(*, basket_id: int, documents: Collection[int], by: User, address: str | None, at: datetime) -> None:
+    """
+    Record that ``by`` accepts the newest version of every document; ``documents`` are the ids that were ticked.
+
+    What was accepted for this basket before stays as it was.
+
+    :raises FieldRefused: a document was not ticked; the field is ``document-<id>``.
+    :raises DomainError: no terms of use are published, so nothing can be ordered.
+    """
+    basket = _open_basket(basket_id)
+    newest = list(queries.newest_terms(at))
+    if not newest:
+        raise DomainError("The terms of use are not published yet. Please contact us; ordering is not possible before.")
+    for document in newest:
+        if document.pk not in documents:
+            raise FieldRefused(f"document-{document.pk}", f"Accept the {document.title} to go on.")
+    for document in newest:
+        TermsAcceptance.objects.get_or_create(
+            basket=basket, document=document, defaults={"person": by, "accepted_at": at, "address": address}
+        )
+    basket.terms_accepted_at = at
+    basket.save(update_fields=["terms_accepted_at"])
+
+
+@transaction.atomic(durable=True)
+def confirm_billing_information(*, basket_id: int, at: datetime) -> None:
+    """
+    Record that the buyer's billing information was looked at and is right.
+
+    :raises DomainError: something an invoice needs is missing.
+    """
+    basket = _open_basket(basket_id)
+    if queries.missing_billing_fields(basket.buyer):
+        raise DomainError("The billing information is not complete. An administrator of your organization can complete it.")
+    basket.billing_confirmed_at = at
+    basket.save(update_fields=["billing_confirmed_at"])
+
+
+@transaction.atomic(durable=True)
+def give_service_details(*, basket_id: int, login: str, email: str) -> None:
+    """
+    Keep the login and e-mail of the consumer's first user at the vendor.
+
+    Whether the login is free at the vendor is asked by the caller before, outside any transaction.
+
+    :raises FieldRefused: a malformed login or e-mail, or a login that one of our users or orders has.
+    """
+    basket = _open_basket(basket_id)
+    managers = list(basket.lines.values_list("plan__service_manager", flat=True))
+    basket.email = refusals.checked_email(email)
+    basket.login = refusals.checked_login(login, managers)
+    basket.save(update_fields=["login", "email"])
+
+
+def check_login(*, service_managers: Sequence[ServiceManager], login: str) -> list[str]:
+    """
+    Ask Acronis whether ``login`` is free at all of ``service_managers``; no transaction may be open.
+
+    Return a sentence for each that did not answer: ordering goes on, the login is checked again when the user is created.
+
+    :raises FieldRefused: malformed or taken, here or at the vendor.
+    """
+    refusals.checked_login(login, [service_manager.pk for service_manager in service_managers])
+    unanswered = []
+    for service_manager in service_managers:
+        try:
+            logins.check_login(service_manager=service_manager, login=login)
+        except logins.CannotCheck as silence:
+            unanswered.append(str(silence))
+    return unanswered
+
+
+def check_complete(state: queries.Checkout) -> None:
+    """
+    Refuse a basket that cannot be ordered as it is.
+
+    :raises NotForSale: a plan was withdrawn meanwhile.
+    :raises StepMissing: a step is not done.
+    """
+    for item in state.withdrawn:
+        raise refusals.NotForSale(f"{item.plan} is not sold any more.")
+    for item in state.items:
+        if item.is_served:
+            raise _second_subscription(state.basket)
+    if state.missing is not Step.REVIEW:
+        raise refusals.StepMissing(state.missing)
+
+
+# Steps: inside the caller's transaction
+
+
+def _open_basket(basket_id: int) -> Basket:
+    basket = Basket.objects.locked().select_related("buyer__parent", "consumer").get(pk=basket_id)
+    if basket.ordered_at is not None:
+        raise BasketClosed("This basket has been ordered already. You find it under Orders.")
+    return basket
+
+
+def _configure_line(line: BasketLine, wanted: LineSettings, *, complete: bool) -> None:
+    field = f"{line.pk}-{{}}".format
+    try:
+        refusals.check_quantity(line.plan, wanted.quantity)
+    except FieldRefused as refusal:
+        raise FieldRefused(field(refusal.field), str(refusal)) from None
+    if wanted.protection_model not in ProtectionModel.values and (wanted.protection_model or complete):
+        raise FieldRefused(field("protection_model"), "Choose a Protection Licensing Model.")
+    if wanted.file_sync_model not in FileSyncModel.values and (wanted.file_sync_model or complete):
+        raise FieldRefused(field("file_sync_model"), "Choose a File Sync & Share Licensing Model.")
+    line.quantity = wanted.quantity
+    line.protection_model = wanted.protection_model
+    line.file_sync_model = wanted.file_sync_model
+    line.save(update_fields=["quantity", "protection_model", "file_sync_model"])
+
+
+def _choose_consumer(basket: Basket, consumer: Organization | None) -> None:
+    if consumer is None:
+        raise NotYourCustomer("consumer", "Choose the customer this is for.")
+    is_own = consumer == basket.buyer and consumer.kind == Organization.Kind.CUSTOMER
+    is_own_customer = consumer.parent_id == basket.buyer_id and basket.buyer.kind == Organization.Kind.RESELLER
+    if not (is_own or is_own_customer):
+        raise NotYourCustomer("consumer", "Choose one of your own customers.")
+    if basket.consumer != consumer:
+        basket.consumer, basket.login, basket.email = consumer, "", ""
+        basket.save(update_fields=["consumer", "login", "email"])
+
+
+def _check_not_served(basket: Basket, service_manager_ids: list[int]) -> None:
+    assert basket.consumer is not None
+    if queries.is_served(basket.consumer, service_manager_ids):
+        raise _second_subscription(basket)
+
+
+def _second_subscription(basket: Basket) -> refusals.SecondSubscription:
+    sentence = f"{refusals.ONE_SUBSCRIPTION_SENTENCE} {basket.consumer} has one already, or an order for one."
+    return refusals.SecondSubscription("consumer", sentence)
