@@ -1,0 +1,62 @@
+"""The mails of an order: rows in the outbox, written in the transaction that they tell of. A task sends them."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+from post_office import mail
+
+from ordering.models import Order, OrderLine
+
+
+def order_received(order: Order) -> None:
+    """Confirm to the person who ordered that the order has arrived."""
+    _put_into_outbox(order, "order_received", subject=f"We have received your order {order.number}")
+
+
+def service_ready(order: Order) -> None:
+    """Tell the person who ordered that everything ordered is running."""
+    _put_into_outbox(order, "service_ready", subject=f"Your service is ready: order {order.number}")
+
+
+def _put_into_outbox(order: Order, name: str, *, subject: str) -> None:
+    lines = list(order.lines.select_related("subscription"))
+    context: dict[str, Any] = {
+        "order": order,
+        "lines": lines,
+        "due_now": Decimal(0),  # pay-as-you-go is billed afterwards
+        "seller_name": order.buyer.parent or order.buyer,
+        "button_url": f"{settings.SITE_URL}{reverse('ordering:order', args=[order.number])}",
+        "button_label": f"View order {order.number}",
+        "facts": [("For", order.consumer), *(fact for line in lines for fact in _facts(line))],
+    }
+    if order.purchase_order:
+        context["facts"].append(("Your reference", order.purchase_order))
+    mail.send(
+        recipients=[order.placed_by.email],
+        # post_office renders what it is given as a template; handing the finished texts over as values keeps a customer
+        # called "{% now %}" a name.
+        subject="{{ subject|safe }}",
+        message="{{ text|safe }}",
+        html_message="{{ html|safe }}",
+        context={
+            "subject": subject,
+            "text": render_to_string(f"ordering/emails/{name}.txt", context),
+            "html": render_to_string(f"ordering/emails/{name}.html", context),
+        },
+    )
+
+
+def _facts(line: OrderLine) -> list[tuple[str, str]]:
+    facts = [
+        ("Product", line.plan_name),
+        ("Protection Licensing Model", line.get_protection_model_display()),
+        ("File Sync & Share Licensing Model", line.get_file_sync_model_display()),
+    ]
+    if line.login:
+        facts.append(("Login Username", line.login))
+    if line.subscription is not None:
+        facts.append(("Subscription", line.subscription.number))
+    return facts

@@ -1,0 +1,286 @@
+"""Every move of an order up to the moment its lines are carried out, and what people do when that fails."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+from sequences import get_next_value
+
+from accounts.models import Organization, User
+from catalog.models import PartnerPrice, PartnerTerms, Plan
+from common.dispatch import after_commit
+from common.errors import DomainError, FieldRefused
+from ordering import emails, queries
+from ordering.models import Basket, Order, OrderLine
+from ordering.operations import baskets, refusals
+from provisioning.models import FileSyncModel, ProtectionModel, TenantUser
+from provisioning.operations import wishes
+
+
+class CannotCancel(DomainError):
+    """Something was set up at the vendor already."""
+
+
+@transaction.atomic(durable=True)
+def submit_order(*, basket_id: int, by: User, address: str | None, at: datetime, purchase_order: str = "") -> Order:
+    """
+    Turn an open basket into an order that copies names, discounts and settings. Submitting twice gives the same order.
+
+    Where both buyer and consumer let orders execute by themselves, its lines are rung at once.
+
+    :param address: the network address of the person who orders, kept with the order.
+    :raises NotForSale: a plan was withdrawn meanwhile.
+    :raises StepMissing: a step of the checkout is not done, or not any more.
+    :raises SecondSubscription: the consumer got a subscription, or an order for one, meanwhile.
+    :raises FieldRefused: the login was taken meanwhile.
+    """
+    basket = Basket.objects.locked().select_related("buyer__parent", "consumer__parent").get(pk=basket_id)
+    if (order := Order.objects.filter(basket=basket).first()) is not None:
+        return order
+    if basket.consumer is not None:
+        Organization.objects.locked().get(pk=basket.consumer.pk)  # two baskets for one consumer are judged one after the other
+    state = queries.checkout(basket, at=at)
+    baskets.check_complete(state)
+    awaited = [item.plan.service_manager_id for item in state.items if item.needs_user]
+    login = refusals.checked_login(basket.login, awaited) if awaited else ""
+
+    order = _new_order(
+        buyer=basket.buyer,
+        consumer=_consumer_of(basket),
+        basket=basket,
+        source=Order.Source.STOREFRONT,
+        placed_by=by,
+        placed_at=at,
+        placed_from=address,
+        purchase_order=purchase_order,
+    )
+    for item in state.items:
+        line = item.line
+        OrderLine.objects.create(
+            order=order,
+            **_terms(order, line.plan),
+            quantity=line.quantity,
+            protection_model=line.protection_model,
+            file_sync_model=line.file_sync_model,
+            login=login if item.needs_user else "",
+            email=basket.email if item.needs_user else "",
+        )
+    basket.ordered_at = at
+    basket.save(update_fields=["ordered_at"])
+    emails.order_received(order)
+    if order.buyer.orders_execute_automatically and order.consumer.orders_execute_automatically:
+        _execute(order, by=by, at=at)
+    return order
+
+
+@transaction.atomic(durable=True)
+def create_order(
+    *,
+    key: UUID,
+    consumer: Organization,
+    plan: Plan,
+    protection_model: str,
+    file_sync_model: str,
+    login: str = "",
+    email: str = "",
+    role: str = "",
+    purchase_order: str = "",
+    by: User,
+    at: datetime,
+) -> Order:
+    """
+    Place an order on behalf of a direct customer or a reseller's customer, as an account manager does in the BSS.
+
+    It waits for `execute_order`. Login, e-mail and role may still be missing. The buyer of a reseller's customer's
+    order is the reseller. The same ``key`` twice gives the same order.
+
+    :raises NotForSale: the plan is not sold to the buyer.
+    :raises SecondSubscription: the consumer has a live subscription, or an order for one, at the plan's service manager.
+    :raises FieldRefused: no customer, a missing licensing model, an unknown role, a malformed login or e-mail, or a login
+        that one of our users or orders has.
+    """
+    consumer = Organization.objects.locked().select_related("parent").get(pk=consumer.pk)
+    if (order := Order.objects.filter(key=key).first()) is not None:
+        return order
+    if consumer.kind != Organization.Kind.CUSTOMER:
+        raise FieldRefused("consumer", "Orders are for a direct customer or for a customer of a reseller.")
+    buyer = consumer.reseller or consumer
+    if not Plan.objects.for_sale_to(buyer).filter(pk=plan.pk).exists():
+        raise refusals.NotForSale(f"{plan} is not sold to {buyer}.")
+    if protection_model not in ProtectionModel.values:
+        raise FieldRefused("protection_model", "Choose a Protection Licensing Model.")
+    if file_sync_model not in FileSyncModel.values:
+        raise FieldRefused("file_sync_model", "Choose a File Sync & Share Licensing Model.")
+    if queries.is_served(consumer, [plan.service_manager_id]):
+        sentence = f"{refusals.ONE_SUBSCRIPTION_SENTENCE} {consumer} has one already, or an order for one."
+        raise refusals.SecondSubscription("consumer", sentence)
+    details = _checked_details([plan.service_manager_id], login=login, email=email, role=role)
+
+    order = _new_order(
+        key=key,
+        buyer=buyer,
+        consumer=consumer,
+        source=Order.Source.BSS,
+        placed_by=by,
+        placed_at=at,
+        purchase_order=purchase_order,
+    )
+    OrderLine.objects.create(
+        order=order,
+        **_terms(order, plan),
+        protection_model=protection_model,
+        file_sync_model=file_sync_model,
+        **details,
+    )
+    return order
+
+
+@transaction.atomic(durable=True)
+def change_service_details(*, order_id: int, login: str, email: str, role: str, by: User, at: datetime) -> Order:
+    """
+    Write login, e-mail and role of the consumer's first user, while the order waits for execution or has failed.
+
+    :raises FieldRefused: an unknown role, a malformed login or e-mail, or a login that one of our users or orders has; once
+        the service has been begun at the vendor, also one that is missing.
+    :raises UserExists: the vendor has created the user already.
+    :raises DomainError: the order is in progress, completed or cancelled.
+    """
+    order = _locked(order_id)
+    if order.status not in (Order.Status.PLACED, Order.Status.FAILED):
+        raise DomainError("Service details can be changed while the order waits for execution or has failed.")
+    lines = queries.lines_with_open_details(order)
+    managers = [line.plan.service_manager_id for line in lines]
+    details = _checked_details(managers, login=login, email=email, role=role, but_for=order)
+    for line in lines:
+        line.login, line.email, line.role = details["login"], details["email"], details["role"]
+        line.save(update_fields=["login", "email", "role"])
+        if line.service is not None:
+            _check_all_given(details)
+            wishes.change_user(tenant_id=line.service.tenant_id, at=at, **details)
+    return order
+
+
+@transaction.atomic(durable=True)
+def execute_order(*, order_id: int, by: User, at: datetime) -> Order:
+    """
+    Let the lines of a placed order be carried out; the account manager pressed “Execute”. Repeated, nothing.
+
+    :raises NotReady: the role, login or e-mail that the vendor needs is missing.
+    :raises IllegalTransition: the order failed or was cancelled.
+    """
+    order = _locked(order_id)
+    if order.status in (Order.Status.EXECUTING, Order.Status.COMPLETED):
+        return order
+    if missing := queries.missing_before_execution(order):
+        raise refusals.NotReady(" ".join(item.sentence for item in missing))
+    _execute(order, by=by, at=at)
+    return order
+
+
+@transaction.atomic(durable=True)
+def retry_order(*, order_id: int, by: User, at: datetime) -> Order:
+    """
+    Begin again with the lines that failed, with all their attempts. Repeated while they are in progress, nothing.
+
+    :raises IllegalTransition: the order did not fail.
+    """
+    order = _locked(order_id)
+    if order.status == Order.Status.EXECUTING:
+        return order
+    if order.status != Order.Status.FAILED:
+        raise DomainError(f"Order {order} did not fail; there is nothing to retry.")
+    _execute(order, by=by, at=at)
+    return order
+
+
+@transaction.atomic(durable=True)
+def cancel_order(*, order_id: int, by: User, at: datetime) -> Order:
+    """
+    Give up an order that waits or failed, before anything was set up for it. Repeated, nothing.
+
+    :raises CannotCancel: a line was begun, so something may stand at the vendor; it is retried, or terminated there.
+    :raises IllegalTransition: the order is in progress or completed.
+    """
+    order = _locked(order_id)
+    if order.status == Order.Status.CANCELLED:
+        return order
+    lines = list(order.lines.locked())
+    if order.status == Order.Status.FAILED and any(line.service_id for line in lines):
+        raise CannotCancel(f"Order {order} was begun at Acronis and cannot be cancelled any more. Retry it, or contact us.")
+    order.move_to(Order.Status.CANCELLED)
+    order.save(update_fields=["status"])
+    for line in lines:
+        line.move_to(OrderLine.Status.CANCELLED)
+        line.next_try_at = None
+        line.save(update_fields=["status", "next_try_at"])
+    return order
+
+
+# Steps: inside the caller's transaction
+
+
+def _locked(order_id: int) -> Order:
+    return Order.objects.locked().select_related("buyer", "consumer__parent").get(pk=order_id)
+
+
+def _execute(order: Order, *, by: User, at: datetime) -> None:
+    """Make every line that is neither done nor in progress due now, and ring it."""
+    order.move_to(Order.Status.EXECUTING)
+    order.executed_by = by
+    order.save(update_fields=["status", "executed_by"])
+    for line in order.lines.locked().filter(status__in=[OrderLine.Status.WAITING, OrderLine.Status.FAILED]):
+        line.move_to(OrderLine.Status.EXECUTING)
+        line.attempts, line.error, line.next_try_at = 0, "", at
+        line.save(update_fields=["status", "attempts", "error", "next_try_at"])
+        after_commit("ordering.execute_line", line_id=line.pk)  # a sweep rings what was lost
+
+
+def _consumer_of(basket: Basket) -> Organization:
+    assert basket.consumer is not None  # the basket step is done only with a consumer
+    return basket.consumer
+
+
+def _new_order(*, buyer: Organization, consumer: Organization, **facts: object) -> Order:
+    return Order.objects.create(
+        number=f"O{get_next_value('order', initial_value=10001)}",
+        buyer=buyer,
+        consumer=consumer,
+        currency=buyer.currency,
+        billing_copy=buyer.billing_snapshot(),
+        status=Order.Status.PLACED,
+        **facts,
+    )
+
+
+def _terms(order: Order, plan: Plan) -> dict[str, object]:
+    """What an order line copies of its plan, and of what MSP and reseller agreed; percent, zero for direct customers."""
+    seller = order.consumer.reseller
+    agreed = PartnerTerms.objects.filter(reseller=seller, plan=plan).first() if seller else None
+    retail = PartnerPrice.objects.filter(reseller=seller, plan=plan).first() if seller else None
+    return {
+        "plan": plan,
+        "plan_name": plan.name,
+        "billing_model": plan.billing_model,
+        "partner_discount_percent": agreed.discount_percent if agreed else Decimal(0),
+        "retail_markup_percent": retail.markup_percent if retail else Decimal(0),
+        "retail_discount_percent": retail.discount_percent if retail else Decimal(0),
+    }
+
+
+def _checked_details(managers: Iterable[int], *, login: str, email: str, role: str, but_for: Order | None = None) -> dict[str, str]:
+    """What is given must be right; what is not given stays empty until the order is executed."""
+    if role and role not in TenantUser.Role.values:
+        raise FieldRefused("role", "Choose a role.")
+    return {
+        "login": refusals.checked_login(login, list(managers), but_for=but_for) if login.strip() else "",
+        "email": refusals.checked_email(email) if email.strip() else "",
+        "role": role,
+    }
+
+
+def _check_all_given(details: dict[str, str]) -> None:
+    for field, label in queries.ACCOUNT_FIELDS.items():
+        if not details[field]:
+            raise FieldRefused(field, f"{label} is missing: Acronis needs it to create the user.")
