@@ -173,10 +173,8 @@ class OrderLineQuerySet(LockingQuerySet["OrderLine"]):
         return self.filter(status__in=[OrderLine.Status.WAITING, OrderLine.Status.EXECUTING, OrderLine.Status.FAILED])
 
     def due(self, at: datetime) -> Self:
-        """Lines to be executed now: their time has come and no worker holds them."""
-        return self.filter(status=OrderLine.Status.EXECUTING, next_try_at__lte=at).filter(
-            Q(lease_until__isnull=True) | Q(lease_until__lt=at)
-        )
+        """Lines to be executed now. One that a worker is on at this moment is due too; `execution` lets only one in."""
+        return self.filter(status=OrderLine.Status.EXECUTING, next_try_at__lte=at)
 
 
 @pghistory.track()
@@ -218,8 +216,6 @@ class OrderLine(StatefulModel):
     status = models.CharField(max_length=10, choices=Status, default=Status.WAITING)
     attempts = models.PositiveIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True)
-    lease_until = models.DateTimeField(null=True)
-    lease_key = models.UUIDField(null=True)
     error = models.CharField(max_length=1000, blank=True)
     service = models.ForeignKey(Service, models.PROTECT, null=True, related_name="order_lines")
     subscription = models.ForeignKey(Subscription, models.PROTECT, null=True, related_name="order_lines")

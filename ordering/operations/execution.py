@@ -1,0 +1,184 @@
+"""
+Carrying out one order line: wish, converge, start the subscription.
+
+Every part is safe to run again, and to be killed in. The row says what is due (`status`, `next_try_at`); whoever rings, one worker
+at a time is on a line, by a lock that ends with its database session. No transaction is open while the vendor is asked.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from billing.operations import subscriptions
+from common.dispatch import after_commit
+from common.errors import DomainError
+from ordering import emails
+from ordering.models import Order, OrderLine
+from provisioning.acronis.errors import AcronisError
+from provisioning.locks import TenantBusy, alone
+from provisioning.operations import converging, wishes
+
+Clock = Callable[[], datetime]
+
+ORDER_LINE = 3  # beside TENANT and REPORT of provisioning.locks
+
+# The pause after each failed try. After the last the line fails, and a person has to look.
+PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 120, 300, 900, 1800, 3600))
+MAX_ATTEMPTS = len(PAUSES) + 1
+LONGEST_PAUSE = timedelta(hours=6)  # whatever a Retry-After says
+BUSY_PAUSE = timedelta(seconds=5)
+UNEXPECTED = "Something went wrong on our side. Our staff can see it; retry in a while."
+SWEEP_LIMIT = 500
+
+
+def execute_line(*, line_id: int, clock: Clock) -> None:
+    """
+    Carry out the line if it is due and no other worker is on it; otherwise return.
+
+    What goes wrong stays on the line as one sentence: tried again after a pause where that makes sense, else the line and its order
+    fail and wait for “Retry”.
+    """
+    try:
+        with alone(ORDER_LINE, line_id):
+            line = OrderLine.objects.due(clock()).filter(pk=line_id).first()
+            if line is not None:
+                _carry_out(line, clock)
+    except TenantBusy:
+        return  # it is in good hands, and swept again if those are killed
+
+
+def sweep(*, at: datetime) -> int:
+    """Ring the lines that are due: lost messages, killed workers, pauses that are over. Return how many were rung."""
+    due = list(OrderLine.objects.due(at).order_by("next_try_at").values_list("pk", flat=True)[:SWEEP_LIMIT])
+    for line_id in due:
+        after_commit("ordering.execute_line", line_id=line_id)
+    return len(due)
+
+
+def _carry_out(line: OrderLine, clock: Clock) -> None:
+    try:
+        tenant_id = _wish(line.pk, at=clock())
+        converging.converge(tenant_id, clock=clock)
+        _complete(line.pk, at=clock())
+    except TenantBusy:
+        _come_back(line.pk, at=clock())
+    except AcronisError as error:
+        if error.retryable:
+            _pause(line.pk, error, at=clock())
+        else:
+            _fail(line.pk, str(error), at=clock())
+    except DomainError as refusal:
+        _fail(line.pk, str(refusal), at=clock())
+    except Exception:
+        _fail(line.pk, UNEXPECTED, at=clock())
+        raise
+
+
+@transaction.atomic(durable=True)
+def _wish(line_id: int, *, at: datetime) -> int:
+    """Write down the wish, unless an earlier try did, and return the tenant it is for."""
+    line = OrderLine.objects.locked().select_related("order__consumer__parent", "plan__service_manager", "service").get(pk=line_id)
+    if line.service is None:
+        line.service = wishes.wish_service(
+            consumer=line.order.consumer,
+            service_manager=line.plan.service_manager,
+            wish=wishes.ServiceWish(
+                protection_model=line.protection_model,
+                file_sync_model=line.file_sync_model,
+                login=line.login,
+                email=line.email,
+                role=line.role,
+            ),
+            at=at,
+        )
+        line.save(update_fields=["service"])
+    return line.service.tenant_id
+
+
+@transaction.atomic(durable=True)
+def _complete(line_id: int, *, at: datetime) -> None:
+    """Start the subscription and close the line; with the last line the order, and tell the buyer."""
+    found = _locked_in_progress(line_id)
+    if found is None:
+        return
+    order, line = found
+    assert line.service is not None  # wished before it was converged
+    line.subscription = subscriptions.start_subscription(
+        service=line.service,
+        plan=line.plan,
+        order_number=order.number,
+        quantity=line.quantity,
+        partner_discount_percent=line.partner_discount_percent,
+        retail_markup_percent=line.retail_markup_percent,
+        retail_discount_percent=line.retail_discount_percent,
+        at=at,
+    )
+    line.move_to(OrderLine.Status.COMPLETED)
+    line.next_try_at, line.error = None, ""
+    line.save(update_fields=["subscription", "status", "next_try_at", "error"])
+    _settle(order, at=at)
+
+
+@transaction.atomic(durable=True)
+def _pause(line_id: int, error: AcronisError, *, at: datetime) -> None:
+    """Keep the reason and try again later, or fail after the last try."""
+    found = _locked_in_progress(line_id)
+    if found is None:
+        return
+    order, line = found
+    line.attempts += 1
+    if line.attempts >= MAX_ATTEMPTS:
+        _fail_locked(order, line, f"{error} We tried {line.attempts} times.", at=at)
+        return
+    asked = timedelta(seconds=error.retry_after or 0)
+    line.error = str(error)[:1000]
+    line.next_try_at = at + min(max(asked, PAUSES[line.attempts - 1]), LONGEST_PAUSE)
+    line.save(update_fields=["attempts", "error", "next_try_at"])
+
+
+@transaction.atomic(durable=True)
+def _come_back(line_id: int, *, at: datetime) -> None:
+    """Another worker is on the tenant: that is no failure, and nothing to count."""
+    OrderLine.objects.filter(pk=line_id, status=OrderLine.Status.EXECUTING).update(next_try_at=at + BUSY_PAUSE)
+
+
+@transaction.atomic(durable=True)
+def _fail(line_id: int, sentence: str, *, at: datetime) -> None:
+    found = _locked_in_progress(line_id)
+    if found is not None:
+        order, line = found
+        line.attempts += 1
+        _fail_locked(order, line, sentence, at=at)
+
+
+# Steps: inside the caller's transaction
+
+
+def _locked_in_progress(line_id: int) -> tuple[Order, OrderLine] | None:
+    """Lock the order, then the line. None if the line is not in progress any more, so its worker came too late."""
+    order = Order.objects.locked().get(lines=line_id)
+    line = OrderLine.objects.locked().select_related("plan", "service__organization").get(pk=line_id)
+    return (order, line) if line.status == OrderLine.Status.EXECUTING else None
+
+
+def _fail_locked(order: Order, line: OrderLine, sentence: str, *, at: datetime) -> None:
+    line.move_to(OrderLine.Status.FAILED)
+    line.next_try_at, line.error = None, sentence[:1000]
+    line.save(update_fields=["status", "attempts", "next_try_at", "error"])
+    _settle(order, at=at)
+
+
+def _settle(order: Order, *, at: datetime) -> None:
+    """Close the order when none of its lines is in progress: failed if one failed, else completed."""
+    statuses = set(order.lines.values_list("status", flat=True))
+    if OrderLine.Status.EXECUTING in statuses:
+        return
+    if OrderLine.Status.FAILED in statuses:
+        order.move_to(Order.Status.FAILED)
+        order.save(update_fields=["status"])
+        return
+    order.move_to(Order.Status.COMPLETED)
+    order.completed_at = at
+    order.save(update_fields=["status", "completed_at"])
+    emails.service_ready(order)

@@ -1,0 +1,20 @@
+"""What carries out order lines, and what rings those that are due."""
+
+from typing import Any
+
+from celery import shared_task
+
+from common import clock
+from ordering.operations import execution
+
+
+@shared_task(name="ordering.execute_line", soft_time_limit=540, time_limit=600)
+def execute_line(*, line_id: int, **_ignored: Any) -> None:
+    """Carry out one order line. Rung twice, or redelivered after its worker was killed, it goes on where it stood."""
+    execution.execute_line(line_id=line_id, clock=clock.now)
+
+
+@shared_task(name="ordering.sweep", time_limit=60)
+def sweep(**_ignored: Any) -> None:
+    """Ring every order line that is due."""
+    execution.sweep(at=clock.now())
