@@ -1,0 +1,115 @@
+"""Forms of the back office about organizations and people."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from babel.numbers import list_currencies
+from django import forms
+from unfold.forms import UserChangeForm, UserCreationForm
+
+from accounts.models import Organization, User
+
+
+class OrganizationForm(forms.ModelForm):
+    """An organization's facts. Kind and parent are chosen once, when it is added."""
+
+    class Meta:
+        model = Organization
+        fields = (
+            "kind",
+            "parent",
+            "name",
+            "currency",
+            "country",
+            "time_zone",
+            "language",
+            "billing_email",
+            "address_line1",
+            "address_line2",
+            "postcode",
+            "city",
+            "tax_id",
+            "payment_terms_days",
+            "payment_details",
+            "credit_limit",
+            "orders_execute_automatically",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "kind" in self.fields:
+            self.fields["kind"].choices = self._kinds()  # type: ignore[attr-defined]
+        if "parent" in self.fields:
+            parents = [Organization.Kind.MSP, Organization.Kind.RESELLER]
+            self.fields["parent"].queryset = Organization.objects.filter(kind__in=parents)  # type: ignore[attr-defined]
+            self.fields["parent"].label = "Belongs to"
+            self.fields["parent"].help_text = "A direct customer and a reseller belong to the MSP, an end customer to its reseller."
+
+    @staticmethod
+    def _kinds() -> list[tuple[str, str]]:
+        has_msp = Organization.objects.filter(kind=Organization.Kind.MSP).exists()
+        kinds = [Organization.Kind.CUSTOMER, Organization.Kind.RESELLER] if has_msp else [Organization.Kind.MSP]
+        return [(kind.value, str(kind.label)) for kind in kinds]
+
+    def clean_currency(self) -> str:
+        currency = str(self.cleaned_data["currency"]).upper()
+        if currency not in list_currencies():
+            raise forms.ValidationError("Give a currency by its three letters, for example EUR.")
+        return currency
+
+    def clean_country(self) -> str:
+        country = str(self.cleaned_data["country"]).upper()
+        if len(country) != 2 or not country.isalpha():
+            raise forms.ValidationError("Give a country by its two letters, for example DE.")
+        return country
+
+    def clean_time_zone(self) -> str:
+        time_zone = str(self.cleaned_data["time_zone"])
+        if time_zone not in available_timezones():
+            raise forms.ValidationError("Give a time zone by its name, for example Europe/Berlin.")
+        return time_zone
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        self._check_parent(cleaned)
+        limit, currency = cleaned.get("credit_limit"), cleaned.get("currency")
+        if limit is not None and currency and str(limit.currency) != currency:
+            self.add_error("credit_limit", f"The credit limit is in the organization's currency, {currency}.")
+        return cleaned
+
+    def _check_parent(self, cleaned: dict[str, Any]) -> None:
+        if "parent" not in self.fields or "kind" not in cleaned or "parent" in self.errors:
+            return
+        kind, parent = cleaned["kind"], cleaned.get("parent")
+        if kind == Organization.Kind.MSP:
+            if parent is not None:
+                self.add_error("parent", "The MSP belongs to nobody.")
+        elif parent is None:
+            self.add_error("parent", "Say to whom it belongs.")
+        elif kind == Organization.Kind.RESELLER and parent.kind != Organization.Kind.MSP:
+            self.add_error("parent", "A reseller belongs to the MSP.")
+
+
+class _UniqueEmail:
+    """Refuses an e-mail address that another user signs in with, whatever its case."""
+
+    cleaned_data: dict[str, Any]
+    instance: User
+
+    def clean_email(self) -> str:
+        email = str(self.cleaned_data["email"])
+        if User.objects.filter(email__iexact=email).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError("A user with this e-mail address exists already.")
+        return email
+
+
+class PersonAddForm(_UniqueEmail, UserCreationForm):
+    class Meta:
+        model = User
+        fields = ("email", "first_name", "last_name")
+
+
+class PersonForm(_UniqueEmail, UserChangeForm):
+    class Meta:
+        model = User
+        fields = "__all__"
