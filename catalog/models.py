@@ -1,7 +1,7 @@
 """What is sold: ventures, products, groups, plans, their prices, and what partners may sell."""
 
 from decimal import Decimal
-from typing import Self
+from typing import ClassVar, Self
 
 import pghistory
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from accounts.models import Organization
 from common.querysets import LockingQuerySet
+from common.states import StatefulModel
 from provisioning.models import ServiceManager
 
 
@@ -100,7 +101,7 @@ class PlanQuerySet(LockingQuerySet["Plan"]):
 
 
 @pghistory.track()
-class Plan(models.Model):
+class Plan(StatefulModel):
     """What a buyer orders. A pay-as-you-go plan has quantity 1, the calendar month as its cycle and no quota."""
 
     class BillingModel(models.TextChoices):
@@ -112,6 +113,12 @@ class Plan(models.Model):
         DRAFT = "draft", "Draft"
         PUBLISHED = "published", "Published"
         ARCHIVED = "archived", "Archived"
+
+    MOVES: ClassVar = {
+        "draft": frozenset({"published"}),
+        "published": frozenset({"archived"}),
+        "archived": frozenset({"published"}),
+    }
 
     number = models.CharField(max_length=20, unique=True, editable=False)
     venture = models.ForeignKey(Venture, models.PROTECT, related_name="plans")
