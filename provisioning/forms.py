@@ -1,0 +1,62 @@
+"""Forms of the back office about the vendor."""
+
+from typing import Any
+
+from babel.numbers import list_currencies
+from django import forms
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminURLInputWidget
+
+from provisioning.models import ServiceManager, VendorStorage
+
+
+class ServiceManagerForm(forms.ModelForm):
+    """One integration with the vendor. The secret goes in and is never shown again; left empty, it stays as it is."""
+
+    base_url = forms.URLField(
+        label="Data centre",
+        assume_scheme="https",
+        widget=UnfoldAdminURLInputWidget(),
+        help_text="For example https://eu2-cloud.acronis.com",
+    )
+    client_secret = forms.CharField(
+        required=False,
+        max_length=500,
+        strip=True,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}, render_value=False),
+    )
+
+    class Meta:
+        model = ServiceManager
+        fields = (
+            "name",
+            "base_url",
+            "client_id",
+            "client_secret",
+            "vendor_currency",
+            "fss_per_workload_edition",
+            "default_backup_storage",
+            "is_active",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "default_backup_storage" in self.fields:
+            mine = VendorStorage.objects.filter(service_manager=self.instance.pk, is_offered=True)
+            self.fields["default_backup_storage"].queryset = mine  # type: ignore[attr-defined]
+        if "client_secret" in self.fields:
+            kept = "A secret is kept. Leave empty to keep it; type a new one to replace it."
+            self.fields["client_secret"].help_text = (
+                kept if self.instance.pk else "Shown once by the vendor when you create the API client."
+            )
+
+    def clean_client_secret(self) -> str:
+        typed = str(self.cleaned_data["client_secret"])
+        if not typed and not self.instance.pk:
+            raise forms.ValidationError("Enter the client secret the vendor gave you.")
+        return typed or str(self.instance.client_secret)
+
+    def clean_vendor_currency(self) -> str:
+        currency = str(self.cleaned_data["vendor_currency"]).upper()
+        if currency not in list_currencies():
+            raise forms.ValidationError("Give a currency by its three letters, for example EUR.")
+        return currency
