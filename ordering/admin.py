@@ -1,0 +1,286 @@
+"""Orders in the back office: the account manager's queue, an order's page with what would and did happen, and creating one."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.timesince import timesince
+from unfold.decorators import display
+
+from accounts.models import User
+from common import clock
+from common.bss import STATE_COLOURS, Ledger, Move, link, month_filter, refuse, related, staff
+from common.errors import DomainError
+from ordering import queries
+from ordering.bss_forms import CreateOrderForm, ServiceDetailsForm
+from ordering.models import Order, OrderLine, OrderToExecute, TermsAcceptance
+from ordering.operations import orders
+from provisioning.acronis.errors import AcronisError
+from provisioning.models import TenantUser
+from provisioning.operations.preview import what_would_change
+from provisioning.operations.wishes import ServiceWish
+
+EXECUTE = "ordering.execute_order"
+
+
+class OrderLedger(Ledger):
+    """What both lists of orders share."""
+
+    list_select_related = ("consumer", "buyer", "placed_by")
+    search_fields = (
+        "number__istartswith",
+        "consumer__number__iexact",
+        "consumer__name",
+        "buyer__number__iexact",
+        "buyer__name",
+        "lines__login",
+        "purchase_order",
+    )
+    search_help_text = "Order, customer or reseller (number or name), login, reference"
+
+    @display(description="state", ordering="status", label=STATE_COLOURS)
+    def status_label(self, order: Order) -> tuple[str, str]:
+        return order.status, str(order.get_status_display())
+
+    @display(description="product")
+    def product(self, order: Order) -> str:
+        return ", ".join(line.plan_name for line in order.lines.all())
+
+    @display(description="through")
+    def reseller(self, order: Order) -> str:
+        return order.buyer.name if order.buyer_id != order.consumer_id else "direct"
+
+
+@admin.register(Order)
+class OrderAdmin(OrderLedger):
+    page_template = "admin/ordering/order.html"
+    list_display = ("number", "status_label", "consumer", "reseller", "product", "source", "placed_by", "placed_at")
+    list_filter = ("status", "source", month_filter("placed_at"))
+    ordering = ("-pk",)
+    moves = (
+        Move("execute", "Execute", EXECUTE, lambda order: order.status == Order.Status.PLACED, variant="primary"),
+        Move("retry", "Retry", EXECUTE, lambda order: order.status == Order.Status.FAILED, variant="primary"),
+        Move("cancel", "Cancel order", EXECUTE, lambda order: order.can_move_to(Order.Status.CANCELLED), confirm="ask_cancel"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        return super().get_queryset(request).prefetch_related("lines")
+
+    def get_urls(self) -> list[URLPattern]:
+        own = self.admin_site.admin_view
+        return [
+            path("create/", own(self.create_view), name=self.url_name("create")),
+            path("<path:object_id>/details/", own(self.details_view), name=self.url_name("details")),
+            path("<path:object_id>/preview/", own(self.preview_view), name=self.url_name("preview")),
+            path("<path:object_id>/progress/", own(self.progress_view), name=self.url_name("progress")),
+            *super().get_urls(),
+        ]
+
+    # --- The page of an order ------------------------------------------------------------------------------------------
+
+    def page_facts(self, request: HttpRequest, row: Order) -> dict[str, Any]:
+        progress = queries.order_progress(row)
+        missing = queries.missing_before_execution(row) if row.status in (Order.Status.PLACED, Order.Status.FAILED) else []
+        return {
+            "order": row,
+            "progress": progress,
+            "progress_url": self.url_of(row, "progress"),
+            "missing": missing,
+            "details_form": self._details_form(request, row),
+            "details_url": self.url_of(row, "details"),
+            "preview_url": self.url_of(row, "preview") if row.status == Order.Status.PLACED else "",
+            "history": _history(row),
+            "acceptances": TermsAcceptance.objects.filter(basket=row.basket_id).select_related("document", "person"),
+        }
+
+    def _details_form(self, request: HttpRequest, order: Order) -> ServiceDetailsForm | None:
+        """Return the form that mends role, login and e-mail, as long as they can be changed."""
+        if order.status not in (Order.Status.PLACED, Order.Status.FAILED) or not request.user.has_perm(EXECUTE):
+            return None
+        open_lines = queries.lines_with_open_details(order)
+        return ServiceDetailsForm.of(open_lines[0]) if open_lines else None
+
+    def details_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Write role, login and e-mail; a refusal is shown beside its field, with what was typed."""
+        order = self.row_or_404(request, object_id)
+        if not request.user.has_perm(EXECUTE):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        form = ServiceDetailsForm(request.POST)
+        if form.is_valid():
+            try:
+                orders.change_service_details(order_id=order.pk, by=staff(request), at=clock.now(), **form.cleaned_data)
+            except DomainError as refusal:
+                refuse(form, refusal)
+            else:
+                messages.success(request, "The service details are saved.")
+                return redirect(self.url_of(order))
+        facts = self.page_facts(request, order) | {"details_form": form}
+        moves = self.offered_moves(request, order)
+        return self.page(request, self.page_template, title=str(order), original=order, row=order, moves=moves, **facts)
+
+    def preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask the vendor what executing the order would change there. Changes nothing."""
+        order = self.row_or_404(request, object_id)
+        return TemplateResponse(
+            request, "admin/ordering/_preview.html", {"previews": [_preview(order, line) for line in _to_do(order)]}
+        )
+
+    def progress_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show each step at the vendor; once nothing moves any more, the whole page is loaded anew, with its buttons."""
+        order = self.row_or_404(request, object_id)
+        progress = queries.order_progress(order)
+        context = {"order": order, "progress": progress, "progress_url": self.url_of(order, "progress")}
+        response = TemplateResponse(request, "admin/ordering/_progress.html", context)
+        if not progress.is_moving:
+            response["HX-Refresh"] = "true"
+        return response
+
+    # --- Moves ---------------------------------------------------------------------------------------------------------
+
+    def execute(self, request: HttpRequest, order: Order) -> str:
+        orders.execute_order(order_id=order.pk, by=staff(request), at=clock.now())
+        return f"Order {order} is being executed."
+
+    def retry(self, request: HttpRequest, order: Order) -> str:
+        orders.retry_order(order_id=order.pk, by=staff(request), at=clock.now())
+        return f"Order {order} is tried again."
+
+    def ask_cancel(self, request: HttpRequest, order: Order) -> list[str]:
+        return [f"Order {order} for {order.consumer} is given up. Nothing is set up at Acronis for it."]
+
+    def cancel(self, request: HttpRequest, order: Order) -> str:
+        orders.cancel_order(order_id=order.pk, by=staff(request), at=clock.now())
+        return f"Order {order} is cancelled."
+
+    def related_lists(self, request: HttpRequest, row: Order) -> list[tuple[str, str]]:
+        return [
+            *related(request, "billing.view_subscription", "Subscription", "billing_subscription_changelist", f"q={row.number}"),
+            *related(request, "provisioning.view_tenant", "Tenant", "provisioning_tenant_changelist", f"q={row.consumer.number}"),
+        ]
+
+    # --- Create order --------------------------------------------------------------------------------------------------
+
+    def create_view(self, request: HttpRequest) -> HttpResponse:
+        """Place an order on behalf of a customer. It then waits for “Execute”."""
+        if not request.user.has_perm(EXECUTE):
+            raise PermissionDenied
+        if request.method != "POST":
+            return self._create_page(request, CreateOrderForm.empty(consumer_number=request.GET.get("consumer", "")))
+        form = CreateOrderForm(request.POST)
+        if form.is_valid():
+            try:
+                order = orders.create_order(by=staff(request), at=clock.now(), **form.cleaned_data)
+            except DomainError as refusal:
+                refuse(form, refusal)
+            else:
+                messages.success(request, f"Order {order} is placed. Check it, then execute it.")
+                return redirect(self.url_of(order))
+        return self._create_page(request, form)
+
+    def _create_page(self, request: HttpRequest, form: CreateOrderForm) -> HttpResponse:
+        return self.page(
+            request,
+            "admin/bss/form_page.html",
+            title="Create order",
+            form=form,
+            submit="Create order",
+            back=self.list_url(),
+            needs_admin_scripts=True,
+            intro="The order waits until you execute it. Login, e-mail and role are needed only for the customer's first service.",
+        )
+
+
+@admin.register(OrderToExecute)
+class OrderToExecuteAdmin(OrderLedger):
+    """The queue: what waits for an account manager, the oldest first, and why."""
+
+    list_display = ("order", "status_label", "why", "age", "consumer", "reseller", "product", "source")
+    list_display_links = None
+    list_filter = ("status", "source")
+    ordering = ("placed_at", "pk")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        users = TenantUser.objects.filter(
+            tenant__organization=OuterRef("order__consumer"), service_manager=OuterRef("plan__service_manager")
+        )
+        lines = OrderLine.objects.annotate(has_user=Exists(users))
+        waiting = super().get_queryset(request).to_execute()
+        return waiting.prefetch_related(Prefetch("lines", queryset=lines))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return redirect("admin:ordering_order_change", object_id)
+
+    @display(description="order", ordering="number")
+    def order(self, order: Order) -> str:
+        return link(reverse("admin:ordering_order_change", args=[order.pk]), order.number)
+
+    @display(description="why it waits")
+    def why(self, order: Order) -> str:
+        lines: list[Any] = list(order.lines.all())
+        if order.status == Order.Status.FAILED:
+            return " ".join(line.error for line in lines if line.error)
+        labels = queries.ACCOUNT_FIELDS
+        missing = {label for line in lines if not line.has_user for name, label in labels.items() if not getattr(line, name)}
+        if missing:
+            return f"Missing: {', '.join(label for label in labels.values() if label in missing)}"
+        return "Ready to execute"
+
+    @display(description="age", ordering="-placed_at")
+    def age(self, order: Order) -> str:
+        return timesince(order.placed_at, clock.now(), depth=1)
+
+
+@admin.register(TermsAcceptance)
+class TermsAcceptanceAdmin(Ledger):
+    list_display = ("accepted_at", "person", "document", "address")
+    list_select_related = ("person", "document")
+    list_filter = ("document", month_filter("accepted_at"))
+    search_fields = ("person__email", "basket__order__number__iexact")
+    search_help_text = "E-mail or order"
+    ordering = ("-pk",)
+    fields = ("person", "document", "accepted_at", "address")
+
+
+def _to_do(order: Order) -> list[OrderLine]:
+    done = (OrderLine.Status.COMPLETED, OrderLine.Status.CANCELLED)
+    return list(order.lines.exclude(status__in=done).select_related("plan__service_manager"))
+
+
+def _preview(order: Order, line: OrderLine) -> dict[str, Any]:
+    """Return what executing ``line`` would do at the vendor, or why nobody can say."""
+    wish = ServiceWish(
+        protection_model=line.protection_model,
+        file_sync_model=line.file_sync_model,
+        login=line.login,
+        email=line.email,
+        role=line.role,
+    )
+    try:
+        sentences = what_would_change(consumer=order.consumer, service_manager=line.plan.service_manager, wish=wish)
+    except (AcronisError, DomainError) as error:
+        return {"line": line, "problem": str(error)}
+    return {"line": line, "sentences": sentences}
+
+
+def _history(order: Order) -> list[dict[str, Any]]:
+    """Return each state the order was in, when it began and who brought it there; the oldest first. Two queries."""
+    row: Any = order  # the history's relation is made at run time
+    events = list(row.events.order_by("pgh_id").select_related("pgh_context"))
+    actors = {event.pk: (event.pgh_context.metadata or {}).get("user") for event in events if event.pgh_context}
+    people = User.objects.in_bulk([actor for actor in actors.values() if actor])
+    states: list[dict[str, Any]] = []
+    for event in events:
+        label = Order.Status(event.status).label
+        if not states or states[-1]["label"] != label:
+            who = people.get(actors.get(event.pk)) or ""
+            states.append({"label": label, "at": event.pgh_created_at, "who": who})
+    return states
