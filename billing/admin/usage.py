@@ -1,0 +1,136 @@
+"""Subscriptions, and the usage that is billed for them."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from billing.models import Subscription, UnmappedUsage, UsageRecord
+from common.bss import STATE_COLOURS, Ledger, month_filter, related
+from common.templatetags.show import quantity
+from provisioning.models import Tenant
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(Ledger):
+    list_display = ("number", "status_label", "consumer", "plan_name", "service_manager", "started_on", "ended_on", "order_number")
+    list_select_related = ("consumer", "service__service_manager", "service__tenant")
+    list_filter = ("status", "plan", month_filter("started_on"))
+    search_fields = (
+        "number__istartswith",
+        "order_number__iexact",
+        "consumer__number__iexact",
+        "consumer__name",
+        "consumer__parent__number__iexact",
+        "plan__number__iexact",
+    )
+    search_help_text = "Subscription, order, customer or reseller (number), customer's name, plan's number"
+    ordering = ("-pk",)
+    fields = (
+        ("number", "status_label"),
+        ("consumer", "order_number"),
+        ("plan", "plan_name"),
+        ("quantity", "billing_model"),
+        ("started_on", "ended_on"),
+        ("service", "tenant_id_shown"),
+        ("partner_discount_percent", "retail_markup_percent", "retail_discount_percent"),
+    )
+
+    @display(description="state", ordering="status", label=STATE_COLOURS)
+    def status_label(self, subscription: Subscription) -> tuple[str, str]:
+        return subscription.status, str(subscription.get_status_display())
+
+    @display(description="service manager")
+    def service_manager(self, subscription: Subscription) -> str:
+        return subscription.service.service_manager.name
+
+    @display(description="tenant id")
+    def tenant_id_shown(self, subscription: Subscription) -> str:
+        return str(subscription.service.tenant.vendor_id or "not there yet")
+
+    def related_lists(self, request: HttpRequest, row: Subscription) -> list[tuple[str, str]]:
+        mine = f"q={row.consumer.number}"
+        return [
+            *related(request, "provisioning.view_tenant", "Tenant", "provisioning_tenant_changelist", mine),
+            *related(request, "ordering.view_order", "Order", "ordering_order_changelist", f"q={row.order_number}"),
+            *related(request, "billing.view_usagerecord", "Usage", "billing_usagerecord_changelist", mine),
+            *related(request, "billing.view_invoice", "Invoices", "billing_invoice_changelist", mine),
+        ]
+
+
+@admin.register(UsageRecord)
+class UsageRecordAdmin(Ledger):
+    """Daily readings as the vendor's report gave them."""
+
+    list_display = ("day", "tenant_name", "item", "edition", "absolute_shown", "delta_shown", "measurement_unit", "report_line")
+    list_select_related = ("tenant__organization",)
+    list_filter = (month_filter("day"), "is_range")
+    search_fields = ("item",)
+    search_help_text = "Organization's number or name, or exact item"
+    ordering = ("-pk",)
+    fields = (
+        ("tenant", "day"),
+        ("item", "edition"),
+        ("infra_id", "is_range"),
+        ("absolute_shown", "delta_shown", "measurement_unit"),
+        ("trial_absolute", "trial_delta"),
+        ("report", "report_line"),
+    )
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        """Find the tenants first: a search over millions of readings must go by their index, not through all of them."""
+        if not search_term.strip():
+            return queryset, False
+        named = Q(organization__number__iexact=search_term) | Q(organization__name__icontains=search_term)
+        tenants = list(Tenant.objects.filter(named).values_list("pk", flat=True)[:1000])
+        return (queryset.filter(tenant__in=tenants) if tenants else queryset.filter(item=search_term)), False
+
+    @display(description="organization")
+    def tenant_name(self, record: UsageRecord) -> str:
+        return record.tenant.organization.name
+
+    @display(description="level")
+    def absolute_shown(self, record: UsageRecord) -> str:
+        return quantity(record.absolute)
+
+    @display(description="added")
+    def delta_shown(self, record: UsageRecord) -> str:
+        return quantity(record.delta)
+
+
+@admin.register(UnmappedUsage)
+class UnmappedUsageAdmin(Ledger):
+    """Report lines of tenants that are not ours: somebody made them at the vendor by hand."""
+
+    list_display = (
+        "day",
+        "tenant_name",
+        "vendor_tenant_id",
+        "item",
+        "edition",
+        "absolute_shown",
+        "measurement_unit",
+        "service_manager",
+    )
+    list_select_related = ("service_manager",)
+    list_filter = ("service_manager", month_filter("day"))
+    search_fields = ("vendor_tenant_id__iexact", "tenant_name")
+    search_help_text = "Tenant id or name"
+    ordering = ("-pk",)
+    fields = (
+        ("tenant_name", "vendor_tenant_id"),
+        ("item", "edition"),
+        ("day", "infra_id"),
+        ("absolute_shown", "delta_shown", "measurement_unit"),
+        ("service_manager", "report", "report_line"),
+    )
+
+    @display(description="level")
+    def absolute_shown(self, line: UnmappedUsage) -> str:
+        return quantity(line.absolute)
+
+    @display(description="added")
+    def delta_shown(self, line: UnmappedUsage) -> str:
+        return quantity(line.delta)

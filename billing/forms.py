@@ -1,0 +1,135 @@
+"""Forms of the back office about money."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import moneyed
+from django import forms
+from django.conf import settings
+from django.db.models import F
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from accounts.models import Organization
+from billing.models import ExchangeRate
+from billing.operations.exchange_rates import require_currency, require_rate
+from catalog.models import ProductGroup
+from common.bss import month_choices
+from common.errors import FieldRefused
+from common.periods import Period
+
+MONTH_NAMES = [(str(number), date(2000, number, 1).strftime("%B")) for number in range(1, 13)]
+BILLED_MONTHS = 18
+
+
+class RateCardImportForm(forms.Form):
+    """A month's rate card from an Excel file. The base currency is the service provider's and only shown."""
+
+    product_group = forms.ModelChoiceField(
+        queryset=ProductGroup.objects.all(),
+        widget=UnfoldAdminSelectWidget(),
+        empty_label="Choose…",
+        error_messages={"required": "Choose a product group."},
+    )
+    base_currency = forms.CharField(
+        label="Service Provider base currency", required=False, disabled=True, widget=UnfoldAdminTextInputWidget()
+    )
+    currency = forms.ChoiceField(
+        label="Acronis Rate Card Currency",
+        widget=UnfoldAdminSelectWidget(),
+        help_text="What the costs and prices in the file are in.",
+    )
+    exchange_rate = forms.DecimalField(
+        max_digits=24,
+        decimal_places=10,
+        initial=Decimal(1),
+        widget=UnfoldAdminDecimalFieldWidget(attrs={"step": "any"}),
+        help_text="What one unit of the card's currency is in the base currency; 1 if both are the same.",
+    )
+    month = forms.TypedChoiceField(choices=MONTH_NAMES, coerce=int, widget=UnfoldAdminSelectWidget())
+    year = forms.TypedChoiceField(coerce=int, widget=UnfoldAdminSelectWidget())
+    file = forms.FileField(
+        label="Rate Card Excel File",
+        widget=forms.FileInput(attrs={"accept": ".xlsx", "class": "bss-file"}),
+        error_messages={"required": "Choose the file.", "empty": "The file is empty."},
+        help_text="An .xlsx file in the import sheet format.",
+    )
+
+    def __init__(self, *args: Any, base_currency: str, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["base_currency"].initial = base_currency
+        self.fields["currency"].choices = _currencies()  # type: ignore[attr-defined]
+        self.fields["currency"].initial = base_currency
+        years = range(today.year + 1, today.year - 4, -1)
+        self.fields["year"].choices = [(str(year), str(year)) for year in years]  # type: ignore[attr-defined]
+        self.fields["month"].initial, self.fields["year"].initial = str(today.month), str(today.year)
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > settings.UPLOAD_LIMIT_BYTES:
+            limit = settings.UPLOAD_LIMIT_BYTES // (1024 * 1024)
+            raise forms.ValidationError(f"The file is larger than {limit} MB; a rate card is far smaller.")
+        return file
+
+    @property
+    def first_day(self) -> date:
+        """The first day of the chosen month."""
+        return date(self.cleaned_data["year"], self.cleaned_data["month"], 1)
+
+
+class ExchangeRateForm(forms.ModelForm):
+    """What one unit of a currency costs in another from a day on."""
+
+    class Meta:
+        model = ExchangeRate
+        fields = ("base", "quote", "valid_from", "rate")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for field in ("base", "quote"):
+            if field in cleaned:
+                cleaned[field] = cleaned[field].upper()
+                self._require(require_currency, field, cleaned[field])
+        if "rate" in cleaned:
+            self._require(require_rate, "rate", cleaned["rate"])
+        if cleaned.get("base") and cleaned.get("base") == cleaned.get("quote"):
+            self.add_error("quote", "Choose two different currencies.")
+        return cleaned
+
+    def _require(self, check: Any, field: str, value: Any) -> None:
+        try:
+            check(field, value)
+        except FieldRefused as refusal:
+            self.add_error(field, str(refusal))
+
+
+class RunBillingForm(forms.Form):
+    """Whose buyers are billed, and for which month."""
+
+    seller = forms.ModelChoiceField(
+        queryset=Organization.objects.exclude(kind=Organization.Kind.CUSTOMER).order_by(F("parent").asc(nulls_first=True), "name"),
+        widget=UnfoldAdminSelectWidget(),
+        empty_label=None,
+        help_text="The MSP bills resellers and direct customers; a reseller bills its own customers.",
+    )
+    month = forms.ChoiceField(widget=UnfoldAdminSelectWidget())
+
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["month"].choices = month_choices(today, back=BILLED_MONTHS, ahead=-1)  # type: ignore[attr-defined]
+        msp = Organization.objects.filter(kind=Organization.Kind.MSP).first()
+        self.fields["seller"].initial = msp.pk if msp else None
+
+    @property
+    def period(self) -> Period:
+        return Period.parse_month(self.cleaned_data["month"])
+
+
+def _currencies() -> list[tuple[str, str]]:
+    usual = ("EUR", "USD", "GBP", "CHF")
+    codes = [*usual, *sorted(code for code in moneyed.CURRENCIES if code not in usual)]
+    return [(code, f"{code}, {moneyed.CURRENCIES[code].name}") for code in codes]
