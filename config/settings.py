@@ -20,6 +20,7 @@ if (dotenv := BASE_DIR / ".env").exists():
 
 STATE = Path(env.str("CLOUDTILL_STATE", default=str(BASE_DIR / "var"))).resolve()
 EMBEDDED = not env.str("DATABASE_URL", default="")
+DURABLE = env.bool("CLOUDTILL_DURABLE", default=True)  # False: embedded servers that forget on a power cut, for tests
 
 # --- What this installation is ---------------------------------------------------------------------------------------
 
@@ -70,6 +71,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "config.bss.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -106,7 +108,7 @@ TEMPLATES = [
 
 DATABASES = {
     "default": {
-        **env.db_url_config(env.str("DATABASE_URL", default="") or embedded.database_url(STATE)),
+        **env.db_url_config(env.str("DATABASE_URL", default="") or embedded.database_url(STATE, durable=DURABLE)),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
@@ -114,7 +116,7 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url(STATE)
+REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url(STATE, durable=DURABLE)
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 
 CELERY_BROKER_URL = REDIS_URL
@@ -217,7 +219,19 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Look of the back office --------------------------------------------------------------------------------------------
 
-UNFOLD = {"SITE_TITLE": "Cloudtill BSS", "SITE_HEADER": "Cloudtill", "SITE_SUBHEADER": "Back office"}
+UNFOLD = {
+    "SITE_TITLE": "Cloudtill BSS",
+    "SITE_HEADER": "Cloudtill",
+    "SITE_SUBHEADER": "Back office",
+    "SITE_SYMBOL": "point_of_sale",
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
+    "STYLES": ["config.bss.stylesheet"],
+    "COLORS": {"primary": "config.bss.accent"},
+    "DASHBOARD_CALLBACK": "config.bss.dashboard",
+    "COMMAND": {"search_callback": "config.bss.find"},
+    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "config.bss.sidebar"},
+}
 
 # --- Log: one line per move with ids, never names, addresses or tokens --------------------------------------------------
 
