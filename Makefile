@@ -20,7 +20,7 @@ help: ## Show these lines
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Carry orders from the shop page to the issued invoice, print what happened, stop
-	$(PYTHON) manage.py demo
+	$(PYTHON) -m config.demo
 
 up: $(READY) ## Run everything with demo data until Ctrl-C; data survives in var/up
 	$(PYTHON) manage.py up

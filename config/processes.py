@@ -165,6 +165,8 @@ class Stack:
         }
         storage = str(self.state / "sandbox.sqlite3")
         command = (sys.executable, "-m", "sandbox", "--port", str(port), "--storage", storage)
+        if now := self.env.get("SANDBOX_NOW"):
+            command += ("--now", now)
         return Program("sandbox", command, accepts_at(port))
 
     def _web(self, port: int) -> Program:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("CLOUDTILL_STATE", str(Path(__file__).resolve().parent.parent / "var" / "test"))
+os.environ.setdefault("CLOUDTILL_DURABLE", "false")
 os.environ.setdefault("SECRET_KEY", "only-for-tests-0123456789-0123456789-0123456789")
 
 from config.settings import *  # noqa: F403

@@ -1,6 +1,7 @@
 """`python -m sandbox`: serve the sandbox on a port of this machine."""
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -27,8 +28,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8010, help="0 takes a free one")
     parser.add_argument("--storage", default="var/sandbox.sqlite3", help="the SQLite file everything is kept in")
-    parser.add_argument("--client-id", default=CLIENT_ID)
-    parser.add_argument("--client-secret", default=CLIENT_SECRET)
+    # Secrets may come by the environment: a command line is read by everybody on the machine.
+    parser.add_argument("--client-id", default=os.environ.get("SANDBOX_CLIENT_ID") or CLIENT_ID)
+    parser.add_argument("--client-secret", default=os.environ.get("SANDBOX_CLIENT_SECRET") or CLIENT_SECRET)
     parser.add_argument("--login", default=LOGIN, help="the provider's administrator")
     parser.add_argument("--password", default=PASSWORD)
     parser.add_argument("--now", help="what the clock shows first, as 2026-10-01T08:00:00Z; default the real time")

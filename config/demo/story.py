@@ -107,10 +107,11 @@ class Story:
         mira = Visitor(self.stack.web_url)
         with self.chapter("Mira, account manager, creates an order in the BSS") as outcome:
             mira.sign_in(MIRA.email, PASSWORD, second_factor=second_factor)
-            mira.open("/bss/ordering/order/create/")
+            mira.open("/bss/accounts/organization/?q=Matterhorn")
+            number = mira.find("#result_list tbody a").get_text(strip=True)
+            mira.open(f"/bss/ordering/order/create/?consumer={number}")
             mira.submit(
                 "form:has(select[name=protection_model])",
-                consumer=mira.option("consumer", "Matterhorn Treuhand AG"),
                 plan=mira.option("plan", "Cyber Protect pay-as-you-go"),
                 protection_model="per_gigabyte",
                 file_sync_model="per_workload",

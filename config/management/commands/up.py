@@ -10,6 +10,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.processes import Stack, StackError
 
+# Whoever looks at a demonstration on loopback has no authenticator app at hand. Production asks staff for the second factor.
+ENV = {"STAFF_MFA_REQUIRED": os.environ.get("STAFF_MFA_REQUIRED", "false")}
+
 
 class Command(BaseCommand):
     """Starts everything with demo data, prints where it is and who may sign in, and waits."""
@@ -26,7 +29,7 @@ class Command(BaseCommand):
         self.stdout.write("Starting database, queue, vendor, web server, worker and beat; the first time takes half a minute.")
         self.stdout.flush()
         try:
-            with Stack(state=Path(settings.STATE), port=port) as stack:
+            with Stack(state=Path(settings.STATE), port=port, env=ENV) as stack:
                 self.stdout.write(stack.manage("seed_demo"))
                 self.stdout.write(f"Cloudtill runs at {stack.web_url}, the vendor at {stack.sandbox_url}.")
                 self.stdout.write(f"Logs are in {os.path.relpath(stack.state / 'log')}. Ctrl-C stops everything.")
