@@ -1,0 +1,218 @@
+"""What the pages of basket and checkout ask for. Rules live in the operations; a form says them beside the field."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from babel import Locale
+from django import forms
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse_lazy
+
+from accounts.models import Organization
+from catalog.models import TermsDocument
+from ordering.models import BasketLine, Order
+from ordering.operations.refusals import QUANTITY_SENTENCE
+from ordering.queries import WITHOUT_POSTCODE
+from ordering.wording import PROTECTION_DESCRIPTIONS, file_sync_description
+from provisioning.models import FileSyncModel, ProtectionModel
+
+CHOOSE = ("", "Choose…")
+NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})  # regions and test codes in the same list
+EMAIL_SENTENCE = "Enter an e-mail address like jane.doe@example.com."
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What a form is bound to: what was sent, even if it is empty, and nothing while the page is only shown."""
+    return request.POST if request.method == "POST" else None
+
+
+def countries() -> list[tuple[str, str]]:
+    """Return the ISO 3166 codes with their English names, by name."""
+    names = Locale("en").territories
+    found = [(code, name) for code, name in names.items() if len(code) == 2 and code.isalpha() and code not in NO_COUNTRIES]
+    return sorted(found, key=lambda country: country[1])
+
+
+class LineSettingsForm(forms.Form):
+    """“Product Settings” of one basket line; the names of its fields begin with the line's id."""
+
+    quantity = forms.IntegerField(
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+        help_text=QUANTITY_SENTENCE,
+        error_messages={"required": QUANTITY_SENTENCE, "invalid": QUANTITY_SENTENCE},
+    )
+    protection_model = forms.ChoiceField(
+        label="Protection Licensing Model",
+        choices=[CHOOSE, *ProtectionModel.choices],
+        error_messages={"required": "Choose a Protection Licensing Model."},
+    )
+    file_sync_model = forms.ChoiceField(
+        label="File Sync & Share Licensing Model",
+        choices=[CHOOSE, *FileSyncModel.choices],
+        error_messages={"required": "Choose a File Sync & Share Licensing Model."},
+    )
+
+    def __init__(self, answer: QueryDict | None, *, line: BasketLine) -> None:
+        initial = {
+            "quantity": line.quantity,
+            "protection_model": line.protection_model,
+            "file_sync_model": line.file_sync_model,
+        }
+        super().__init__(answer, prefix=str(line.pk), initial=initial)
+        self.line = line
+        manager = line.plan.service_manager
+        self.descriptions = {
+            "protection_model": [(model.label, PROTECTION_DESCRIPTIONS[model]) for model in ProtectionModel],
+            "file_sync_model": [(model.label, file_sync_description(model, manager)) for model in FileSyncModel],
+        }
+
+    def clean_quantity(self) -> int:
+        quantity: int = self.cleaned_data["quantity"]
+        if quantity != 1:
+            raise forms.ValidationError(QUANTITY_SENTENCE)
+        return quantity
+
+
+class ConsumerForm(forms.Form):
+    """For which of its customers a reseller orders."""
+
+    consumer = forms.ModelChoiceField(
+        label="Customer",
+        queryset=Organization.objects.none(),
+        to_field_name="number",
+        empty_label=CHOOSE[1],
+        help_text="Who will use the service. You are billed; you bill your customer.",
+        error_messages={
+            "required": "Choose the customer this is for.",
+            "invalid_choice": "Choose one of your own customers.",
+        },
+    )
+
+    def __init__(self, answer: QueryDict | None, *, reseller: Organization, consumer: Organization | None) -> None:
+        super().__init__(answer, initial={"consumer": consumer.number if consumer else ""})
+        self.fields["consumer"].queryset = reseller.children.order_by("name", "pk")  # type: ignore[attr-defined]
+
+
+class BillingForm(forms.Form):
+    """What an invoice needs of the organization it is sent to."""
+
+    billing_email = forms.EmailField(
+        label="Billing e-mail",
+        help_text="Invoices go here.",
+        max_length=254,
+        error_messages={"required": EMAIL_SENTENCE, "invalid": EMAIL_SENTENCE},
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    address_line1 = forms.CharField(
+        label="Address",
+        max_length=200,
+        error_messages={"required": "Enter street and number."},
+        widget=forms.TextInput(attrs={"autocomplete": "address-line1"}),
+    )
+    address_line2 = forms.CharField(
+        label="Address, second line",
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "address-line2"}),
+    )
+    postcode = forms.CharField(max_length=20, required=False, widget=forms.TextInput(attrs={"autocomplete": "postal-code"}))
+    city = forms.CharField(
+        max_length=100,
+        error_messages={"required": "Enter the city."},
+        widget=forms.TextInput(attrs={"autocomplete": "address-level2"}),
+    )
+    country = forms.ChoiceField(choices=countries, error_messages={"required": "Choose the country."})
+    tax_id = forms.CharField(label="VAT id", max_length=30, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not cleaned.get("postcode") and cleaned.get("country") not in WITHOUT_POSTCODE and "postcode" not in self.errors:
+            self.add_error("postcode", "Enter the postcode.")
+        return cleaned
+
+
+class NewCustomerForm(BillingForm):
+    """A reseller's new end customer."""
+
+    name = forms.CharField(
+        label="Company name",
+        max_length=200,
+        error_messages={"required": "Enter the name of your customer."},
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
+    )
+    field_order = ["name", "billing_email"]
+
+
+class TermsForm(forms.Form):
+    """One tick for each document."""
+
+    def __init__(self, answer: QueryDict | None, *, documents: Iterable[TermsDocument], accepted: frozenset[int]) -> None:
+        super().__init__(answer)
+        self.documents = list(documents)
+        for document in self.documents:
+            self.fields[f"document-{document.pk}"] = forms.BooleanField(
+                label=f"I have read and accept the {document.title}, version {document.version}",
+                initial=document.pk in accepted,
+                error_messages={"required": f"Accept the {document.title} to go on."},
+            )
+
+    @property
+    def rows(self) -> list[tuple[TermsDocument, forms.BoundField]]:
+        """Each document with its tick."""
+        return [(document, self[f"document-{document.pk}"]) for document in self.documents]
+
+    @property
+    def ticked(self) -> list[int]:
+        return [document.pk for document in self.documents if self.cleaned_data.get(f"document-{document.pk}")]
+
+
+class ServiceDetailsForm(forms.Form):
+    """The first user of the consumer at the vendor."""
+
+    login = forms.CharField(
+        label="Login Username",
+        max_length=200,
+        help_text="A username such as JohnDoe, or an e-mail address. It must be unique at Acronis.",
+        error_messages={"required": "Enter a login user name."},
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "off",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "aria-describedby": "id_login_helptext login-answer",
+                "hx-post": reverse_lazy("ordering:check_login"),
+                "hx-trigger": "input changed delay:500ms",
+                "hx-target": "#login-answer",
+                "hx-indicator": "#login-busy",
+                "hx-params": "login",
+                "hx-sync": "this:replace",
+            }
+        ),
+    )
+    email = forms.CharField(
+        label="Email",
+        max_length=254,
+        help_text="Acronis sends the activation email here.",
+        error_messages={"required": EMAIL_SENTENCE},
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+
+
+class ReviewForm(forms.Form):
+    """The last look before ordering."""
+
+    basket = forms.UUIDField(widget=forms.HiddenInput)
+    purchase_order = forms.CharField(
+        label="Your reference", max_length=50, required=False, help_text="For example a purchase order number."
+    )
+
+
+class OrderFilterForm(forms.Form):
+    """How the list of orders is narrowed."""
+
+    q = forms.CharField(label="Search", required=False, max_length=100)
+    status = forms.ChoiceField(
+        label="State",
+        required=False,
+        choices=[("", "All states"), *[choice for choice in Order.Status.choices if choice[0] != Order.Status.DRAFT]],
+    )

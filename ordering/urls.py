@@ -1,0 +1,23 @@
+from django.urls import path
+
+from ordering.views import basket, checkout, orders
+
+app_name = "ordering"
+
+urlpatterns = [
+    path("basket/", basket.show, name="basket"),
+    path("basket/add/<str:number>/", basket.add, name="add_to_basket"),
+    path("basket/remove/<str:number>/", basket.remove, name="remove_from_basket"),
+    path("basket/customer/", basket.new_customer, name="new_customer"),
+    path("checkout/terms/", checkout.terms, name="terms"),
+    path("checkout/billing/", checkout.billing, name="billing"),
+    path("checkout/service/", checkout.service_details, name="service_details"),
+    path("checkout/review/", checkout.review, name="review"),
+    path("login-check/", checkout.check_login, name="check_login"),
+    path("orders/", orders.index, name="orders"),
+    path("orders/<str:number>/", orders.show, name="order"),
+    path("orders/<str:number>/progress/", orders.progress, name="progress"),
+    path("orders/<str:number>/retry/", orders.retry, name="retry"),
+    path("orders/<str:number>/cancel/", orders.cancel, name="cancel"),
+    path("orders/<str:number>/service/", orders.change_service_details, name="change_service_details"),
+]

@@ -1,0 +1,163 @@
+"""The basket: what, for whom, with which product settings."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_POST
+
+from accounts.access import buyer_required
+from accounts.models import Organization
+from catalog.models import Plan
+from common import clock
+from common.errors import DomainError, FieldRefused
+from ordering import queries
+from ordering.forms import ConsumerForm, LineSettingsForm, NewCustomerForm, posted
+from ordering.models import Basket
+from ordering.operations import baskets
+from ordering.operations.baskets import LineSettings
+from ordering.operations.refusals import ONE_SUBSCRIPTION_SENTENCE, QUANTITY_SENTENCE
+from ordering.views.requests import MemberRequest
+
+
+@buyer_required
+def show(request: MemberRequest) -> HttpResponse:
+    """Show the open basket; keep what is chosen, and go on to the checkout when all of it is right."""
+    basket = open_basket(request)
+    if basket is None:
+        return TemplateResponse(request, "ordering/basket.html", {"basket": None})
+    summary = queries.summary(basket, at=clock.now())
+    if summary.withdrawn:
+        return without_withdrawn_plans(request, basket)
+    if not summary.items:
+        return TemplateResponse(request, "ordering/basket.html", {"basket": None})
+    lines = [LineSettingsForm(posted(request), line=item.line) for item in summary.items]
+    consumer = _consumer_form(request, basket)
+    if request.method == "POST":
+        if request.POST.get("action") == "new_customer":
+            _keep_what_is_right(basket, lines)
+            return redirect("ordering:new_customer")
+        if _proceed(basket, lines, consumer):
+            state = queries.checkout(open_basket(request) or basket, at=clock.now())
+            return redirect(state.missing.url_name)
+    elif any(item.is_served for item in summary.items):
+        messages.error(request, f"{ONE_SUBSCRIPTION_SENTENCE} {basket.consumer} has one already, or an order for one.")
+    forms = [form for form in (consumer, *lines) if form is not None]
+    context = {
+        "basket": basket,
+        "summary": summary,
+        "lines": list(zip(summary.items, lines, strict=True)),
+        "consumer_form": consumer,
+        "forms": forms,
+        "has_errors": any(form.errors for form in forms),
+    }
+    return TemplateResponse(request, "ordering/basket.html", context)
+
+
+@buyer_required
+@require_POST
+def add(request: MemberRequest, number: str) -> HttpResponse:
+    """Put a plan into the basket."""
+    buyer: Organization = request.acting.organization
+    plan = get_object_or_404(Plan.objects.for_sale_to(buyer).select_related("service_manager"), number=number)
+    quantity = request.POST.get("quantity", "1").strip()
+    if not (quantity.isascii() and quantity.isdigit() and len(quantity) < 10):
+        messages.error(request, QUANTITY_SENTENCE)
+        return redirect("catalog:plan", number=number)
+    try:
+        baskets.add_plan(owner=request.user, buyer=buyer, plan=plan, quantity=int(quantity), at=clock.now())
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+        return redirect("catalog:plan", number=number)
+    return redirect("ordering:basket")
+
+
+@buyer_required
+@require_POST
+def remove(request: MemberRequest, number: str) -> HttpResponse:
+    """Take a plan out of the basket."""
+    basket = open_basket(request)
+    if basket is not None:
+        baskets.remove_plan(basket_id=basket.pk, plan_number=number)
+    return redirect("ordering:basket")
+
+
+@buyer_required
+def new_customer(request: MemberRequest) -> HttpResponse:
+    """Let a reseller add the end customer it orders for."""
+    basket = open_basket(request)
+    reseller: Organization = request.acting.organization
+    if basket is None or reseller.kind != Organization.Kind.RESELLER:
+        return redirect("ordering:basket")
+    form = NewCustomerForm(posted(request), initial={"country": reseller.country})
+    if request.method == "POST" and form.is_valid():
+        try:
+            baskets.add_customer(basket_id=basket.pk, at=clock.now(), **form.cleaned_data)
+        except FieldRefused as refusal:
+            form.add_error(refusal.field, str(refusal))
+        except DomainError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            return redirect("ordering:basket")
+    return TemplateResponse(request, "ordering/new_customer.html", {"form": form})
+
+
+def open_basket(request: MemberRequest) -> Basket | None:
+    """Return the basket this person fills for the organization acted for, or None where none is open."""
+    mine = Basket.objects.visible_to(request.user).open()
+    acting = request.acting.organization
+    return mine.filter(buyer=acting).select_related("buyer__parent", "consumer__parent").first()
+
+
+def without_withdrawn_plans(request: MemberRequest, basket: Basket) -> HttpResponse:
+    """Take out what is not sold any more, say so, and show the basket."""
+    for sentence in baskets.remove_withdrawn_plans(basket_id=basket.pk):
+        messages.warning(request, sentence)
+    return redirect("ordering:basket")
+
+
+def _consumer_form(request: MemberRequest, basket: Basket) -> ConsumerForm | None:
+    if basket.buyer.kind != Organization.Kind.RESELLER:
+        return None
+    return ConsumerForm(posted(request), reseller=basket.buyer, consumer=basket.consumer)
+
+
+def _proceed(basket: Basket, lines: list[LineSettingsForm], consumer: ConsumerForm | None) -> bool:
+    """Keep complete settings; False if something was refused, and then the forms say what."""
+    forms = [*lines, *([consumer] if consumer is not None else [])]
+    refused = [form for form in forms if not form.is_valid()]  # ask every form, so that every refusal is shown at once
+    if refused:
+        return False
+    chosen = consumer.cleaned_data["consumer"] if consumer is not None else basket.consumer
+    try:
+        baskets.configure(basket_id=basket.pk, settings=_settings(lines), consumer=chosen, complete=True)
+    except FieldRefused as refusal:
+        prefix, _, field = refusal.field.partition("-")
+        by_line = {form.prefix: form for form in lines}
+        if prefix in by_line:
+            by_line[prefix].add_error(field, str(refusal))
+        else:
+            (consumer or lines[0]).add_error("consumer" if consumer is not None else None, str(refusal))
+        return False
+    except DomainError as refusal:
+        lines[0].add_error(None, str(refusal))
+        return False
+    return True
+
+
+def _keep_what_is_right(basket: Basket, lines: list[LineSettingsForm]) -> None:
+    """Keep what can be kept before the reader leaves the page for another."""
+    for form in lines:
+        form.is_valid()
+    baskets.configure(basket_id=basket.pk, settings=_settings(lines), consumer=None, complete=False)
+
+
+def _settings(lines: list[LineSettingsForm]) -> dict[int, LineSettings]:
+    return {
+        form.line.pk: LineSettings(
+            quantity=form.cleaned_data.get("quantity", 1),
+            protection_model=form.cleaned_data.get("protection_model", ""),
+            file_sync_model=form.cleaned_data.get("file_sync_model", ""),
+        )
+        for form in lines
+    }

@@ -1,0 +1,199 @@
+"""The steps from the basket to the order, one subject per page."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_POST
+
+from accounts import operations as accounts
+from accounts.access import buyer_required
+from accounts.models import Organization
+from common import clock
+from common.errors import DomainError, FieldRefused
+from ordering import queries
+from ordering.forms import BillingForm, ReviewForm, ServiceDetailsForm, TermsForm, posted
+from ordering.models import Basket
+from ordering.operations import baskets, orders
+from ordering.operations.refusals import NotForSale, SecondSubscription, StepMissing
+from ordering.queries import Checkout, Step
+from ordering.views.basket import open_basket, without_withdrawn_plans
+from ordering.views.requests import MemberRequest
+from provisioning.models import ServiceManager
+
+BILLING_FIELDS = list(BillingForm.base_fields)
+
+
+def step_of_checkout(step: Step) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """Let the view in when every step before is done, and give it the state of the checkout; else go where something is missing."""
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def guarded(request: MemberRequest) -> HttpResponse:
+            basket = open_basket(request)
+            if basket is None:
+                return redirect("ordering:basket")
+            state = queries.checkout(basket, at=clock.now())
+            if state.withdrawn:
+                return without_withdrawn_plans(request, basket)
+            if not state.is_reachable(step):
+                return redirect(state.missing.url_name)
+            return view(request, state)
+
+        return buyer_required(guarded)
+
+    return decorate
+
+
+@step_of_checkout(Step.TERMS)
+def terms(request: MemberRequest, state: Checkout) -> HttpResponse:
+    """1: the terms of use, each accepted by a tick."""
+    form = TermsForm(posted(request), documents=state.terms, accepted=state.accepted_terms)
+    if request.method == "POST" and form.is_valid():
+        try:
+            baskets.accept_terms(
+                basket_id=state.basket.pk, documents=form.ticked, by=request.user, address=_address(request), at=clock.now()
+            )
+        except DomainError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            return _go_on(request)
+    return TemplateResponse(request, "ordering/terms.html", _context(state, Step.TERMS, form))
+
+
+@step_of_checkout(Step.BILLING)
+def billing(request: MemberRequest, state: Checkout) -> HttpResponse:
+    """2: the billing information, shown for confirmation; administrators may change it."""
+    buyer = state.basket.buyer
+    may_edit: bool = request.acting.may_edit_billing
+    missing = queries.missing_billing_fields(buyer)
+    form = None
+    if request.method == "POST" and request.POST.get("action") == "save":
+        if not may_edit:
+            raise PermissionDenied("Only an administrator of your organization changes its billing information.")
+        form = BillingForm(request.POST)
+        if form.is_valid():
+            accounts.change_billing_information(organization=buyer, **form.cleaned_data)
+            return redirect("ordering:billing")
+    elif request.method == "POST" and not missing:
+        baskets.confirm_billing_information(basket_id=state.basket.pk, at=clock.now())
+        return _go_on(request)
+    elif may_edit and (missing or "edit" in request.GET):
+        form = BillingForm(initial={name: getattr(buyer, name) for name in BILLING_FIELDS})
+    context = {**_context(state, Step.BILLING, form), "may_edit": may_edit, "is_complete": not missing}
+    return TemplateResponse(request, "ordering/billing.html", context)
+
+
+@step_of_checkout(Step.SERVICE_DETAILS)
+def service_details(request: MemberRequest, state: Checkout) -> HttpResponse:
+    """3: the consumer's first user at the vendor, only where there is none yet."""
+    form = ServiceDetailsForm(posted(request), initial=_first_user(request, state.basket))
+    if request.method == "POST" and form.is_valid():
+        try:
+            unanswered = baskets.check_login(service_managers=_awaiting(state), login=form.cleaned_data["login"])
+            baskets.give_service_details(basket_id=state.basket.pk, **form.cleaned_data)
+        except FieldRefused as refusal:
+            form.add_error(refusal.field, str(refusal))
+        except DomainError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            for sentence in unanswered:
+                messages.warning(request, f"{sentence} You can go on; it is checked again when the user is created.")
+            return _go_on(request)
+    return TemplateResponse(request, "ordering/service_details.html", _context(state, Step.SERVICE_DETAILS, form))
+
+
+@buyer_required
+def review(request: MemberRequest) -> HttpResponse:
+    """The last look; “Checkout” places the order. Sent twice, it shows the same order."""
+    return _place_order(request) if request.method == "POST" else _review(request)
+
+
+@buyer_required
+@require_POST
+def check_login(request: MemberRequest) -> HttpResponse:
+    """Say whether a login is free, as a fragment to HTMX and as JSON to everybody else."""
+    login = request.POST.get("login", "").strip()
+    basket = open_basket(request)
+    managers = _awaiting(queries.summary(basket, at=clock.now())) if basket is not None else []
+    try:
+        unanswered = baskets.check_login(service_managers=managers, login=login)
+    except DomainError as refusal:
+        answer = {"login": login, "free": False, "sentence": str(refusal)}
+    else:
+        # None: nobody said no, yet the vendor did not answer, or there is nobody to ask for an empty basket.
+        free = None if unanswered or not managers else True
+        answer = {"login": login, "free": free, "sentence": " ".join(unanswered) or (f"{login} is free." if free else "")}
+    if request.htmx:
+        return TemplateResponse(request, "ordering/_login_answer.html", answer)
+    return JsonResponse(answer)
+
+
+@step_of_checkout(Step.REVIEW)
+def _review(request: MemberRequest, state: Checkout) -> HttpResponse:
+    return TemplateResponse(
+        request, "ordering/review.html", _context(state, Step.REVIEW, ReviewForm(initial={"basket": state.basket.key}))
+    )
+
+
+def _place_order(request: MemberRequest) -> HttpResponse:
+    form = ReviewForm(request.POST)
+    if not form.is_valid():
+        for errors in form.errors.get_json_data().values():
+            messages.error(request, " ".join(error["message"] for error in errors))
+        return redirect("ordering:review")
+    mine = Basket.objects.visible_to(request.user).filter(buyer=request.acting.organization)
+    basket = get_object_or_404(mine, key=form.cleaned_data["basket"])
+    try:
+        order = orders.submit_order(
+            basket_id=basket.pk,
+            by=request.user,
+            address=_address(request),
+            at=clock.now(),
+            purchase_order=form.cleaned_data["purchase_order"],
+        )
+    except NotForSale:
+        return without_withdrawn_plans(request, basket)
+    except SecondSubscription:
+        return redirect("ordering:basket")  # which says so
+    except StepMissing as refusal:
+        messages.error(request, str(refusal))
+        return redirect(refusal.step.url_name)
+    except FieldRefused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("ordering:service_details")
+    return redirect("ordering:order", number=order.number)
+
+
+def _go_on(request: MemberRequest) -> HttpResponse:
+    """Go to the first step that is missing now; after a change on the way back, that is the review again."""
+    basket = open_basket(request)
+    if basket is None:
+        return redirect("ordering:basket")
+    return redirect(queries.checkout(basket, at=clock.now()).missing.url_name)
+
+
+def _context(state: Checkout, step: Step, form: Any) -> dict[str, Any]:
+    steps = [{"step": each, "is_done": state.is_done(each), "is_current": each is step} for each in state.steps]
+    return {"summary": state, "basket": state.basket, "form": form, "steps": steps, "step": step}
+
+
+def _awaiting(summary: queries.Summary) -> list[ServiceManager]:
+    return [item.plan.service_manager for item in summary.items if item.needs_user]
+
+
+def _first_user(request: MemberRequest, basket: Basket) -> dict[str, str]:
+    """What was typed before; else to a customer its own e-mail address as a suggestion."""
+    own = basket.buyer.kind == Organization.Kind.CUSTOMER
+    return {"login": basket.login, "email": basket.email or (request.user.email if own else "")}
+
+
+def _address(request: MemberRequest) -> str:
+    """The person's network address; which proxies are believed is decided in one place, allauth's settings."""
+    return str(get_adapter(request).get_client_ip(request))

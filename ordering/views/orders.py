@@ -1,0 +1,135 @@
+"""Orders after they were placed: the list, the page with every step live, retry, cancel."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Prefetch
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_POST
+
+from accounts.access import buyer_required, member_required
+from common import clock
+from common.errors import DomainError, FieldRefused
+from ordering import queries
+from ordering.forms import OrderFilterForm, ServiceDetailsForm, posted
+from ordering.models import Order, OrderLine, OrderQuerySet
+from ordering.operations import orders
+from ordering.views.requests import MemberRequest
+from provisioning.models import TenantUser
+
+PAGE_SIZE = 25
+
+
+@member_required
+def index(request: MemberRequest) -> HttpResponse:
+    """List what the organization ordered or uses, newest first."""
+    form = OrderFilterForm(request.GET)
+    found = _mine(request).select_related("consumer", "buyer").prefetch_related(Prefetch("lines", OrderLine.objects.order_by("pk")))
+    if form.is_valid():
+        if text := form.cleaned_data["q"]:
+            found = found.found_by(text)
+        if status := form.cleaned_data["status"]:
+            found = found.filter(status=status)
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    is_narrowed = bool(form.data.get("q") or form.data.get("status"))
+    return TemplateResponse(request, "ordering/orders.html", {"page": page, "form": form, "is_narrowed": is_narrowed})
+
+
+@member_required
+def show(request: MemberRequest, number: str) -> HttpResponse:
+    """Show one order, with each step at the vendor."""
+    order = _order(request, number)
+    return TemplateResponse(request, "ordering/order.html", _progress_of(request, order))
+
+
+@member_required
+def progress(request: MemberRequest, number: str) -> HttpResponse:
+    """The part of the order page that changes while the order is in progress."""
+    order = _order(request, number)
+    if not request.htmx:
+        return redirect("ordering:order", number=number)
+    return TemplateResponse(request, "ordering/_progress.html", _progress_of(request, order))
+
+
+@buyer_required
+@require_POST
+def retry(request: MemberRequest, number: str) -> HttpResponse:
+    """Begin a failed order again."""
+    order = _own_order(request, number)
+    try:
+        orders.retry_order(order_id=order.pk, by=request.user, at=clock.now())
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+    return redirect("ordering:order", number=number)
+
+
+@buyer_required
+@require_POST
+def cancel(request: MemberRequest, number: str) -> HttpResponse:
+    """Give up an order before anything was set up for it."""
+    order = _own_order(request, number)
+    try:
+        orders.cancel_order(order_id=order.pk, by=request.user, at=clock.now())
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+    return redirect("ordering:order", number=number)
+
+
+@buyer_required
+def change_service_details(request: MemberRequest, number: str) -> HttpResponse:
+    """Correct login and e-mail of an order that failed or waits, for example because the login was taken meanwhile."""
+    order = _own_order(request, number)
+    lines = queries.lines_with_open_details(order)
+    if not lines:
+        return redirect("ordering:order", number=number)
+    form = ServiceDetailsForm(posted(request), initial={"login": lines[0].login, "email": lines[0].email})
+    if request.method == "POST" and form.is_valid():
+        try:
+            orders.change_service_details(
+                order_id=order.pk,
+                role=lines[0].role or TenantUser.Role.COMPANY_ADMINISTRATOR,
+                by=request.user,
+                at=clock.now(),
+                **form.cleaned_data,
+            )
+        except FieldRefused as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+        except DomainError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, "The service details are saved.")
+            return redirect("ordering:order", number=number)
+    return TemplateResponse(request, "ordering/change_service_details.html", {"order": order, "form": form})
+
+
+def _mine(request: MemberRequest) -> OrderQuerySet:
+    """What this person may see and what concerns the organization acted for."""
+    return Order.objects.visible_to(request.user).of(request.acting.organization)
+
+
+def _order(request: MemberRequest, number: str) -> Order:
+    return get_object_or_404(_mine(request).select_related("buyer", "consumer", "placed_by"), number=number)
+
+
+def _own_order(request: MemberRequest, number: str) -> Order:
+    order = _order(request, number)
+    if order.buyer_id != request.acting.organization_id:
+        raise PermissionDenied(f"{order.buyer} placed this order; only its buyers change it.")
+    return order
+
+
+def _progress_of(request: MemberRequest, order: Order) -> dict[str, object]:
+    acting = request.acting
+    progress = queries.order_progress(order)
+    waits = order.status in (Order.Status.PLACED, Order.Status.FAILED)
+    may_change = waits and acting.may_order and order.buyer_id == acting.organization_id
+    return {
+        "order": order,
+        "progress": progress,
+        "may_retry": may_change and order.status == Order.Status.FAILED,
+        "may_correct": may_change and bool(queries.lines_with_open_details(order)),
+        "may_cancel": may_change and not progress.is_begun,
+        "time_zone": acting.organization.time_zone,
+    }
