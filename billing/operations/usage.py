@@ -348,8 +348,12 @@ def _check_values(period: Period) -> None:
 
 def _check_duplicates(service_manager_id: int) -> None:
     """:raises ReportRefused: two lines read the same item of the same tenant on the same day."""
+    names: dict[str, int | str] = {"manager": service_manager_id, "platform": PLATFORM}
     with connection.cursor() as cursor:
-        cursor.execute(_FIRST_DUPLICATE, {"manager": service_manager_id, "platform": PLATFORM})
+        cursor.execute(_ANY_HASH_TWICE, names)
+        if cursor.fetchone() is None:
+            return
+        cursor.execute(_FIRST_DUPLICATE, names)
         found = cursor.fetchone()
     if found is not None:
         raise ReportRefused(f"Lines {found[0]} and {found[1]} of the report are readings of the same item, tenant and day.")
@@ -420,12 +424,13 @@ _READINGS = """
 """
 _ITEM = "coalesce(offering_item.name, line.name)"
 
-_FIRST_DUPLICATE = f"""
-    SELECT min(line.line), max(line.line)
-    {_READINGS}
-    GROUP BY coalesce(tenant.tenant_id::text, line."tenant.id"), {_ITEM}, line.edition, line."infra.id", line.date
-    HAVING count(*) > 1 ORDER BY 1 LIMIT 1
+_SAME = f"""coalesce(tenant.tenant_id::text, line."tenant.id"), {_ITEM}, line.edition, line."infra.id", line.date"""
+
+# A hash of eight bytes is counted in a fraction of the time the long keys take; only where two are alike the keys are compared.
+_ANY_HASH_TWICE = f"""
+    SELECT FROM (SELECT hash_record_extended(ROW({_SAME}), 0) AS hash {_READINGS}) line GROUP BY hash HAVING count(*) > 1 LIMIT 1
 """
+_FIRST_DUPLICATE = f"SELECT min(line.line), max(line.line) {_READINGS} GROUP BY {_SAME} HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
 
 _UPSERT_READINGS = f"""
     INSERT INTO billing_usagerecord AS kept (tenant_id, item, edition, infra_id, day, is_range, measurement_unit,

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from billing.models import UnmappedUsage, UsageRecord
 from billing.operations import usage
@@ -499,3 +499,12 @@ def test_quantities_are_exact(tenant: Tenant) -> None:
     load(tenant, reading(tenant, DAY, "123456789012345678.0123456789"))
 
     assert UsageRecord.objects.get().absolute == Decimal("123456789012345678.0123456789")
+
+
+@pytest.mark.parametrize("column", ["tenant_id", "report_id"])
+def test_the_database_refuses_a_reading_of_nothing(tenant: Tenant, column: str) -> None:
+    fields = {"tenant_id": tenant.pk, "report_id": ready_report(tenant).pk, column: 0}
+    record = UsageRecord(**fields, item="x", day=DAY, is_range=False, measurement_unit="bytes", absolute=1, delta=1, report_line=2)
+
+    with pytest.raises(IntegrityError, match="tenant or report that is not there"), transaction.atomic():
+        record.save()

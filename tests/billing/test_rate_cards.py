@@ -1,0 +1,345 @@
+"""Rate cards: imported whole, versioned, never changed; and the exchange rates beside them."""
+
+import io
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import ProgrammingError, connection, connections, transaction
+from openpyxl import load_workbook
+
+from billing.models import ExchangeRate, Rate, RateCard
+from billing.operations import exchange_rates, rate_cards
+from billing.operations.exchange_rates import MissingExchangeRate
+from billing.sheets import HEADER, SheetRefused
+from catalog.models import ProductGroup
+from common.errors import FieldRefused
+from provisioning.models import ServiceManager, VendorOfferingItem, VendorStorage
+from tests import factories
+from tests.billing.sheets import STORAGE_ROW, workbook
+
+AT = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
+OCTOBER = date(2026, 10, 1)
+
+
+def offering_item(manager: ServiceManager, name: str, usage_name: str, unit: str, edition: str = "", **fields: Any) -> None:
+    VendorOfferingItem.objects.create(
+        service_manager=manager,
+        application_id=uuid4(),
+        application_type="backup",
+        name=name,
+        usage_name=usage_name,
+        edition=edition,
+        item_type="count",
+        measurement_unit=unit,
+        **fields,
+    )
+
+
+@pytest.fixture
+def group(db: None) -> ProductGroup:
+    """A group whose plans run through one service manager with a few items, one of them in two storages."""
+    return make_group()
+
+
+def make_group() -> ProductGroup:
+    factories.msp()
+    plan = factories.PlanFactory()
+    manager = plan.service_manager
+    factories.PlanFactory(service_manager=manager)
+    for name in ("Frankfurt", "Zurich"):
+        storage = VendorStorage.objects.create(service_manager=manager, infra_id=uuid4(), name=name)
+        offering_item(manager, "pg_base_storage", "storage", "bytes", "pck_per_gigabyte", storage=storage)
+    offering_item(manager, "pg_base_servers", "servers", "quantity", "pck_per_gigabyte")
+    offering_item(manager, "pg_base_adv_dr_compute_points", "compute_points", "seconds", "pck_per_gigabyte")
+    offering_item(manager, "pg_base_google_mail", "google_mail", "n/a", "pck_per_gigabyte")
+    offering_item(factories.ServiceManagerFactory(), "elsewhere", "elsewhere", "quantity")
+    return plan.product_group
+
+
+def import_card(group: ProductGroup, *rows: tuple[Any, ...], content: bytes | None = None, **terms: Any) -> RateCard:
+    content = workbook(rows or [STORAGE_ROW]) if content is None else content
+    given = {
+        "product_group": group,
+        "month": OCTOBER,
+        "currency": "EUR",
+        "exchange_rate": Decimal(1),
+        "file": io.BytesIO(content),
+        "file_name": "october.xlsx",
+        "by": None,
+        "at": AT,
+        **terms,
+    }
+    return rate_cards.import_rate_card(**given)
+
+
+# --- Importing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sheet_becomes_a_card_with_its_rates() -> None:
+    group, bert = make_group(), factories.UserFactory()
+
+    card = import_card(group, STORAGE_ROW, ("servers", "pck_per_gigabyte", "unit", 1, 2.5), by=bert)
+
+    assert (card.product_group, card.month, card.version, card.currency, card.base_currency) == (group, OCTOBER, 1, "EUR", "EUR")
+    assert (card.file_name, card.imported_by, card.imported_at, len(card.file_sha256)) == ("october.xlsx", bert, AT, 64)
+    assert list(card.rates.values_list("item", "edition", "unit", "cost", "price", "aggregation", "line")) == [
+        ("pg_base_storage", "pck_per_gigabyte", "GiB", Decimal("0.03"), Decimal("0.07"), "last", 2),
+        ("pg_base_servers", "pck_per_gigabyte", "unit", Decimal(1), Decimal("2.5"), "last", 3),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_file_again_is_the_same_card() -> None:
+    group = make_group()
+    content = workbook([STORAGE_ROW])
+    card = import_card(group, content=content)
+
+    again = import_card(group, content=content)
+
+    assert again == card
+    assert RateCard.objects.count() == Rate.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_correction_is_a_new_version_and_so_is_going_back() -> None:
+    group = make_group()
+    content = workbook([STORAGE_ROW])
+    import_card(group, content=content)
+
+    corrected = import_card(group, ("storage", "pck_per_gigabyte", "GiB", 0.03, 0.08))
+    back = import_card(group, content=content)
+    other_currency = import_card(group, content=content, currency="USD", exchange_rate=Decimal("0.9"))
+
+    assert [card.version for card in (corrected, back, other_currency)] == [2, 3, 4]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_months_and_groups_count_their_own_versions() -> None:
+    group = make_group()
+    content = workbook([STORAGE_ROW])
+    import_card(group, content=content)
+
+    november = import_card(group, content=content, month=date(2026, 11, 1))
+
+    assert november.version == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_at_once_get_two_versions() -> None:
+    group = make_group()
+    cards: list[RateCard] = []
+
+    def work(price: float) -> None:
+        try:
+            cards.append(import_card(group, ("storage", "pck_per_gigabyte", "GiB", 0.03, price)))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work, args=(price,)) for price in (0.1, 0.2, 0.3, 0.4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(card.version for card in cards) == [1, 2, 3, 4]
+
+
+def test_a_wrong_sheet_leaves_nothing_behind(group: ProductGroup) -> None:
+    with pytest.raises(SheetRefused, match="Row 3, Price"):
+        import_card(group, STORAGE_ROW, ("servers", "pck_per_gigabyte", "unit", 1, "two"))
+
+    assert not RateCard.objects.exists()
+
+
+def test_a_file_over_the_limit_of_uploads_is_refused(group: ProductGroup, settings: Any) -> None:
+    settings.UPLOAD_LIMIT_BYTES = 1000
+
+    with pytest.raises(SheetRefused, match="larger than"):
+        import_card(group)
+
+
+@pytest.mark.parametrize(
+    ("field", "terms"),
+    [
+        ("month", {"month": date(2026, 10, 2)}),
+        ("currency", {"currency": "EURO"}),
+        ("currency", {"currency": "eur"}),
+        ("currency", {"currency": "XXX"}),
+        ("exchange_rate", {"exchange_rate": Decimal("1.1")}),
+        ("exchange_rate", {"currency": "USD", "exchange_rate": Decimal(0)}),
+        ("exchange_rate", {"currency": "USD", "exchange_rate": Decimal("-0.9")}),
+        ("exchange_rate", {"currency": "USD", "exchange_rate": Decimal("NaN")}),
+        ("exchange_rate", {"currency": "USD", "exchange_rate": Decimal("0.12345678901")}),
+        ("exchange_rate", {"currency": "USD", "exchange_rate": Decimal("1e15")}),
+    ],
+)
+def test_wrong_terms_are_refused_beside_their_field(group: ProductGroup, field: str, terms: dict[str, Any]) -> None:
+    with pytest.raises(FieldRefused) as refused:
+        import_card(group, **terms)
+
+    assert refused.value.field == field
+    assert not RateCard.objects.exists()
+
+
+def test_the_format_to_fill_in_lists_the_groups_items_once(group: ProductGroup) -> None:
+    book = load_workbook(io.BytesIO(rate_cards.sheet_format(group)))
+
+    rows = list(book["Rate card"].iter_rows(values_only=True))
+
+    assert rows[0] == HEADER
+    assert rows[1:] == [
+        ("pg_base_adv_dr_compute_points", "pck_per_gigabyte", "hour", None, None, "sum"),
+        ("pg_base_servers", "pck_per_gigabyte", "unit", None, None, "last"),
+        ("pg_base_storage", "pck_per_gigabyte", "GiB", None, None, "last"),
+    ]
+
+
+# --- Never changed ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def refused_by_the_database() -> Iterator[None]:
+    with pytest.raises(ProgrammingError, match="Cannot update or delete rows"), transaction.atomic():
+        yield
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE billing_ratecard SET exchange_rate = 2",
+        "DELETE FROM billing_ratecard",
+        "UPDATE billing_rate SET price = 0",
+        "DELETE FROM billing_rate",
+    ],
+)
+def test_the_database_refuses_to_change_a_card(group: ProductGroup, statement: str) -> None:
+    card = RateCard.objects.create(
+        product_group=group,
+        month=OCTOBER,
+        version=1,
+        currency="EUR",
+        base_currency="EUR",
+        exchange_rate=1,
+        file_name="october.xlsx",
+        file_sha256="0" * 64,
+        imported_at=AT,
+    )
+    card.rates.create(item="pg_base_storage", unit="GiB", cost=1, price=2, aggregation="last", line=2)
+
+    with refused_by_the_database(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+# --- By command ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_card_is_imported_by_command(tmp_path: Path) -> None:
+    group = make_group()
+    path = tmp_path / "october.xlsx"
+    path.write_bytes(workbook([STORAGE_ROW]))
+    out = io.StringIO()
+
+    call_command("import_rate_card", str(path), group=group.name, month="2026-10", currency="USD", exchange_rate="0.9", stdout=out)
+
+    card = RateCard.objects.get()
+    assert (card.currency, card.exchange_rate, card.file_name) == ("USD", Decimal("0.9"), "october.xlsx")
+    assert out.getvalue() == "Cyber Protect 2026-10, version 1: 1 rate.\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"group": "Nothing"}, "There is no product group “Nothing”."),
+        ({"month": "October"}, "“October” is not a month"),
+        ({"exchange_rate": "much"}, "“much” is not a number"),
+        ({"currency": "EURO"}, "“EURO” is not a currency"),
+        ({"file": "nowhere.xlsx"}, "nowhere.xlsx"),
+        ({}, "Row 2, Item: “tape_robot” is not an item"),
+    ],
+)
+def test_the_command_says_what_is_wrong(group: ProductGroup, tmp_path: Path, changes: dict[str, str], sentence: str) -> None:
+    path = tmp_path / "october.xlsx"
+    path.write_bytes(workbook([("tape_robot", None, "unit", 1, 2)]))
+    given = {"group": group.name, "month": "2026-10", "currency": "EUR", "exchange_rate": "1", **changes}
+
+    with pytest.raises(CommandError, match=sentence):
+        call_command("import_rate_card", given.pop("file", str(path)), **given)
+
+
+# --- Exchange rates -----------------------------------------------------------------------------------------------------
+
+
+def test_the_rate_of_a_day_is_the_last_that_became_valid(db: None) -> None:
+    exchange_rates.set_exchange_rate(base="EUR", quote="USD", valid_from=date(2026, 10, 1), rate=Decimal("1.1"))
+    exchange_rates.set_exchange_rate(base="EUR", quote="USD", valid_from=date(2026, 10, 15), rate=Decimal("1.2"))
+
+    assert exchange_rates.rate_on("EUR", "USD", date(2026, 10, 14)) == Decimal("1.1")
+    assert exchange_rates.rate_on("EUR", "USD", date(2026, 10, 15)) == Decimal("1.2")
+    assert exchange_rates.rate_on("EUR", "EUR", date(2020, 1, 1)) == 1
+
+
+@pytest.mark.parametrize(("base", "quote", "day"), [("EUR", "USD", date(2026, 9, 30)), ("USD", "EUR", date(2026, 10, 14))])
+def test_a_missing_rate_names_the_pair_and_the_day(db: None, base: str, quote: str, day: date) -> None:
+    exchange_rates.set_exchange_rate(base="EUR", quote="USD", valid_from=date(2026, 10, 1), rate=Decimal("1.1"))
+
+    with pytest.raises(MissingExchangeRate, match=f"no exchange rate from {base} to {quote} on {day.day} "):
+        exchange_rates.rate_on(base, quote, day)
+
+
+def test_a_rate_for_the_same_day_is_replaced(db: None) -> None:
+    for rate in ("1.1", "1.15"):
+        exchange_rates.set_exchange_rate(base="EUR", quote="USD", valid_from=OCTOBER, rate=Decimal(rate))
+
+    assert ExchangeRate.objects.get().rate == Decimal("1.15")
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [("base", {"base": "EU"}), ("quote", {"quote": "EUR"}), ("quote", {"quote": "ZZZ"}), ("rate", {"rate": Decimal(0)})],
+)
+def test_a_wrong_exchange_rate_is_refused(db: None, field: str, changes: dict[str, Any]) -> None:
+    given = {"base": "EUR", "quote": "USD", "valid_from": OCTOBER, "rate": Decimal("1.1"), **changes}
+
+    with pytest.raises(FieldRefused) as refused:
+        exchange_rates.set_exchange_rate(**given)
+
+    assert refused.value.field == field
+
+
+# --- How fast -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_five_thousand_rates_are_imported_in_seconds() -> None:
+    group = make_group()
+    manager = group.plans.first().service_manager
+    VendorOfferingItem.objects.bulk_create(
+        VendorOfferingItem(
+            service_manager=manager,
+            application_id=uuid4(),
+            application_type="backup",
+            name=f"item_{n}",
+            usage_name=f"item_{n}",
+            item_type="count",
+            measurement_unit="quantity",
+        )
+        for n in range(5000)
+    )
+    content = workbook([(f"item_{n}", None, "unit", 0.01, 0.02) for n in range(5000)])
+    started = time.perf_counter()
+
+    card = import_card(group, content=content)
+
+    assert card.rates.count() == 5000
+    assert time.perf_counter() - started < 6  # three times the promise: other tests run beside this one
