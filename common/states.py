@@ -28,9 +28,7 @@ class StatefulModel(models.Model):
         :raises IllegalTransition: the present state does not lead there.
         """
         if not self.can_move_to(status):
-            choices = dict(self._meta.get_field("status").flatchoices)  # type: ignore[union-attr]
+            labels = dict(self._meta.get_field("status").flatchoices)  # type: ignore[union-attr]
             what = self._meta.verbose_name
-            raise IllegalTransition(
-                f"This {what} is {choices[self.status]!s:.40}; it cannot become {choices[status]!s:.40}.".replace("  ", " ")
-            )
+            raise IllegalTransition(f"This {what} is {labels[self.status]}; it cannot become {labels[status]}.")
         self.status = status
