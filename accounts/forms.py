@@ -69,6 +69,8 @@ class BillingInformationForm(forms.ModelForm):
         self.fields["country"] = forms.ChoiceField(label="Country", choices=countries)
         for name in ("address_line1", "city"):
             self.fields[name].required = True
+        for field in self.fields.values():
+            field.error_messages["required"] = f"{field.label} is missing."
 
     def clean_tax_id(self) -> str:
         """Take out what people write between the signs; what is left is looked at once the country is known."""
@@ -113,7 +115,10 @@ class CustomerForm(BillingInformationForm):
         super().__init__(*args, **{**kwargs, "initial": {**defaults, **kwargs.get("initial", {})}})
         self.reseller = reseller
         self.fields["currency"] = forms.ChoiceField(
-            label="Currency", choices=currencies, help_text="What you invoice this customer in."
+            label="Currency",
+            choices=currencies,
+            help_text="What you invoice this customer in.",
+            error_messages={"required": "Currency is missing."},
         )
 
     def clean_name(self) -> str:

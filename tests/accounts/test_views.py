@@ -211,6 +211,7 @@ def test_each_wrong_field_is_told_and_nothing_is_added(personas: Personas, field
 
     assert response.status_code == 200
     assert list(response.context["form"].errors) == [field]
+    assert "This field" not in response.content.decode()  # the summary names what is missing
     assert Organization.objects.count() == before
 
 
