@@ -60,7 +60,7 @@ def price_list(*, plan: Plan, buyer: Organization, today: date) -> PriceList | N
     if card is None:
         return None
     chain = _chain(card, buyer)
-    prices = sorted(card.rates.all(), key=lambda rate: (rate.edition == "", _edition_order(rate.edition), rate.line))
+    prices = sorted(card.rates.all(), key=lambda rate: (*_place(rate.edition, plan), rate.line))
     return PriceList(
         currency=chain.invoice_currency,
         month=card.month,
@@ -139,8 +139,9 @@ def _listed(rate: Rate, card: RateCard, chain: PriceChain) -> ListedPrice:
     )
 
 
-def _edition_order(edition: str) -> tuple[bool, str]:
-    return (not edition.startswith("pck_"), edition)  # Protection, which everybody buys it for, first
+def _place(edition: str, plan: Plan) -> tuple[bool, bool, str]:
+    """Protection, which everybody buys it for, first; what belongs to no edition last."""
+    return (edition == "", not edition.startswith("pck_"), _label(edition, plan))
 
 
 def _label(edition: str, plan: Plan) -> str:
