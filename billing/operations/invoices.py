@@ -1,0 +1,89 @@
+"""Issuing: a draft gets its number and is frozen for ever."""
+
+import logging
+from datetime import date, timedelta
+
+import pghistory
+from django.db import transaction
+from sequences import get_next_value
+
+from accounts.models import Organization, User
+from billing import emails
+from billing.models import Invoice, ParkedAccount
+from common.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+
+class NothingToIssue(DomainError):
+    """The draft has no lines."""
+
+
+class AccountParked(DomainError):
+    """The run that made the draft could not bill this buyer when it last ran, so the draft may be out of date."""
+
+
+@transaction.atomic(durable=True)
+def issue_invoice(*, invoice_id: int, on: date, by: User | None) -> Invoice:
+    """
+    Number and freeze a draft with the date ``on`` of the seller's calendar, and send the buyer a mail. Repeated: the same invoice.
+
+    The number is taken in this transaction, so a series has no gaps: the MSP numbers by the venture's series and year, a
+    reseller by its own number and year. ``by`` is kept in the history; None for the system itself.
+
+    :raises NothingToIssue: the draft has no lines.
+    :raises AccountParked: billing has to succeed first.
+    """
+    buyer_id = Invoice.objects.values_list("buyer_id", flat=True).get(pk=invoice_id)
+    buyer = Organization.objects.locked().get(pk=buyer_id)  # as a billing run does: first the buyer, then the invoice
+    invoice = Invoice.objects.locked().select_related("seller", "venture").get(pk=invoice_id)
+    if invoice.status == Invoice.Status.ISSUED:
+        return invoice
+    _check_issuable(invoice)
+    with pghistory.context(operation="issue_invoice", user=by.pk if by else None):
+        _issue(invoice, buyer, on)
+    emails.invoice_issued(invoice)
+    logger.info("invoice issued", extra={"invoice": invoice.number})
+    return invoice
+
+
+def issue_drafts(*, run_id: int, on: date, by: User | None) -> int:
+    """
+    Issue the drafts of a run, each in a transaction of its own, and return how many were issued.
+
+    Drafts of buyers that the run has parked stay drafts. Repeated, it issues what is still a draft; stopped in between, what
+    is issued is issued.
+    """
+    parked = ParkedAccount.objects.filter(run=run_id).values("buyer")
+    drafts = Invoice.objects.drafts().filter(run=run_id).exclude(buyer__in=parked).order_by("pk")
+    issued = 0
+    for invoice_id in drafts.values_list("pk", flat=True):
+        issue_invoice(invoice_id=invoice_id, on=on, by=by)
+        issued += 1
+    return issued
+
+
+# --- Steps: inside the caller's transaction --------------------------------------------------------------------------------
+
+
+def _check_issuable(invoice: Invoice) -> None:
+    if not invoice.lines.exists():
+        raise NothingToIssue("This draft has no lines; there is nothing to issue.")
+    parked = ParkedAccount.objects.filter(run=invoice.run_id, buyer=invoice.buyer_id).first()
+    if parked is not None:
+        raise AccountParked(f"The account is parked: {parked.reason} Bill it again first.")
+
+
+def _issue(invoice: Invoice, buyer: Organization, on: date) -> None:
+    prefix = f"{_series(invoice)}-{on.year}"
+    invoice.move_to(Invoice.Status.ISSUED)
+    invoice.number = f"{prefix}-{get_next_value(f'invoice:{prefix}', initial_value=1):05d}"
+    invoice.issued_on = on
+    invoice.due_on = on + timedelta(days=buyer.payment_terms_days)
+    invoice.seller_copy = invoice.seller.billing_snapshot()
+    invoice.buyer_copy = buyer.billing_snapshot()
+    invoice.save(update_fields=["status", "number", "issued_on", "due_on", "seller_copy", "buyer_copy"])
+
+
+def _series(invoice: Invoice) -> str:
+    return invoice.venture.invoice_series if invoice.seller.kind == Organization.Kind.MSP else invoice.seller.number
