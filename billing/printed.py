@@ -19,3 +19,14 @@ def printed_quantity(quantity: Decimal, unit_price: Decimal, net: Decimal, curre
         if round_money(exact_product(shorter, unit_price), currency) == net:
             return shorter
     return quantity
+
+
+def quantity_text(quantity: Decimal) -> str:
+    """Write a quantity with every decimal it has and no needless zero: 1,234.5."""
+    text = f"{quantity:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def unit_text(quantity: Decimal, unit: str) -> str:
+    """Write the unit that belongs to ``quantity``: 1 hour, 4 hours; GiB has no plural."""
+    return unit if unit == "GiB" or abs(quantity) == 1 else f"{unit}s"
