@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
-from billing.operations import usage
+from billing.operations import runs, usage
 from common import clock
 
 
@@ -12,3 +12,9 @@ from common import clock
 def collect_usage(**_ignored: Any) -> None:
     """Ask for the usage of every day not covered yet, and load the reports that are ready."""
     usage.collect_due(at=clock.now())
+
+
+@shared_task(name="billing.bill_last_month", time_limit=3600)
+def bill_last_month(**_ignored: Any) -> None:
+    """Bring every seller's drafts of the month before to what is owed; running it again writes only what changed since."""
+    runs.bill_last_month(at=clock.now())

@@ -1,0 +1,68 @@
+"""The month's billing from the command line and by beat."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+import time_machine
+from celery import current_app
+from django.core.management import CommandError, call_command
+
+from billing.models import BillingRun, Invoice
+from tests.billing.making import GIB, rate_card, subscribe, use
+from tests.conftest import Personas
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def used(personas: Personas) -> Personas:
+    """Personas, of whom the reseller's customer has used 100 GiB in October."""
+    subscription = subscribe(personas.resellers_customer, retail_markup_percent=10)
+    rate_card(subscription.plan.product_group)
+    use(subscription, 100 * GIB, days=[date(2026, 10, 31)])
+    return personas
+
+
+def test_a_month_is_billed_and_issued_for_all_sellers(used: Personas, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("bill", period="2026-10", on=date(2026, 11, 1))
+    call_command("issue", period="2026-10", on=date(2026, 11, 2))
+
+    numbers = Invoice.objects.order_by("number").values_list("number", "issued_on")
+    assert list(numbers) == [
+        ("INV-2026-00001", date(2026, 11, 2)),
+        (f"{used.reseller.number}-2026-00001", date(2026, 11, 2)),
+    ]
+    told = capsys.readouterr().out
+    assert "1 drafts of 8.33 EUR gross in all." in told
+    assert "Alster IT 2026-10: 1 invoices issued." in told
+
+
+def test_one_seller_alone_can_be_billed(used: Personas) -> None:
+    call_command("bill", period="2026-10", seller=used.reseller.number, on=date(2026, 11, 1))
+
+    assert [run.seller for run in BillingRun.objects.all()] == [used.reseller]
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "sentence"),
+    [
+        ("bill", {"period": "2026-13"}, "is not a month"),
+        ("bill", {"period": "2026-10", "on": date(2026, 10, 31)}, "is not over yet"),
+        ("bill", {"period": "2026-10", "seller": "X1"}, "No MSP or reseller has the number X1"),
+        ("issue", {"period": "2026-10"}, "has not been billed"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_sentence(used: Personas, command: str, options: dict[str, object], sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        call_command(command, **options)
+
+
+def test_beat_bills_the_month_before_for_everybody(used: Personas) -> None:
+    with time_machine.travel(datetime(2026, 11, 1, 7, 30, tzinfo=UTC), tick=False):
+        current_app.tasks["billing.bill_last_month"].delay()
+
+    assert [(run.seller, str(run.period)) for run in BillingRun.objects.order_by("pk")] == [
+        (used.msp, "2026-10"),
+        (used.reseller, "2026-10"),
+    ]
+    assert Invoice.objects.count() == 2
