@@ -1,13 +1,13 @@
 """Reads for the shop."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from django.db.models import Q
 
 from accounts.models import Organization
-from catalog.models import Plan, Product
+from catalog.models import Plan, PlanQuerySet, Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,13 @@ class Shelf:
     plans: Sequence[Plan]
 
 
-def shelves(buyer: Organization, *, words: str = "") -> list[Shelf]:
+def plans_for_sale(buyer: Organization, *, words: str = "") -> PlanQuerySet:
     """
-    Return what ``buyer`` may order, by product: one query.
+    Return what ``buyer`` may order, in the order of the shelves, with only what a shelf shows.
 
     Every one of ``words``, separated by spaces, must be found in the plan's name, summary or description, or in its product's name.
     """
-    plans = Plan.objects.for_sale_to(buyer).select_related("product_group__product")
+    plans = Plan.objects.for_sale_to(buyer)
     for word in words.split():
         plans = plans.filter(
             Q(name__icontains=word)
@@ -32,5 +32,11 @@ def shelves(buyer: Organization, *, words: str = "") -> list[Shelf]:
             | Q(description__icontains=word)
             | Q(product_group__product__name__icontains=word)
         )
+    shown = ("number", "name", "summary", "billing_model", "product_group__product__name")
     ordered = plans.order_by("product_group__product__name", "product_group__product", "name", "pk")
-    return [Shelf(product, list(group)) for product, group in groupby(ordered, key=lambda plan: plan.product_group.product)]
+    return ordered.select_related("product_group__product").only(*shown)
+
+
+def shelves(plans: Iterable[Plan]) -> list[Shelf]:
+    """Put ``plans``, which come in the order of `plans_for_sale`, under their products."""
+    return [Shelf(product, list(group)) for product, group in groupby(plans, key=lambda plan: plan.product_group.product)]

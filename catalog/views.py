@@ -1,5 +1,6 @@
 """The shop: what is for sale to the organization acted for, and what one product is and costs."""
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -12,6 +13,7 @@ from catalog import queries
 from catalog.models import Plan
 from common import clock
 
+PAGE_LENGTH = 48
 LONGEST_SEARCH = 100
 
 
@@ -20,9 +22,10 @@ LONGEST_SEARCH = 100
 def home(request: HttpRequest) -> HttpResponse:
     """List the products for sale to the organization acted for; ``q`` narrows them down."""
     words = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH]
-    shelves = queries.shelves(_buyer(request), words=words)
-    found = sum(len(shelf.plans) for shelf in shelves)
-    return TemplateResponse(request, "catalog/home.html", {"shelves": shelves, "found": found, "words": words})
+    plans = queries.plans_for_sale(_buyer(request), words=words)
+    page = Paginator(plans, PAGE_LENGTH).get_page(request.GET.get("page"))
+    context = {"page": page, "shelves": queries.shelves(page), "words": words}
+    return TemplateResponse(request, "catalog/home.html", context)
 
 
 @member_required
