@@ -2,7 +2,7 @@
 
 import re
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from babel import Locale
 from babel.core import get_global
@@ -56,7 +56,7 @@ class BillingInformationForm(forms.ModelForm):
             "tax_id": "VAT number",
         }
         help_texts = {"tax_id": "With its country letters, for example DE129273398."}
-        widgets = {
+        widgets: ClassVar[dict[str, forms.Widget]] = {
             "billing_email": forms.EmailInput(attrs={"autocomplete": "email"}),
             "address_line1": forms.TextInput(attrs={"autocomplete": "address-line1"}),
             "address_line2": forms.TextInput(attrs={"autocomplete": "address-line2"}),
@@ -98,7 +98,10 @@ class SellersBillingInformationForm(BillingInformationForm):
             **BillingInformationForm.Meta.help_texts,
             "payment_details": "Bank, IBAN and BIC. Printed on the invoices you issue.",
         }
-        widgets = {**BillingInformationForm.Meta.widgets, "payment_details": forms.Textarea(attrs={"rows": 3})}
+        widgets: ClassVar[dict[str, forms.Widget]] = {
+            **BillingInformationForm.Meta.widgets,
+            "payment_details": forms.Textarea(attrs={"rows": 3}),
+        }
 
 
 class CustomerForm(BillingInformationForm):
@@ -108,7 +111,10 @@ class CustomerForm(BillingInformationForm):
         fields = ("name", *BillingInformationForm.Meta.fields, "currency")  # type: ignore[assignment]
         labels = {**BillingInformationForm.Meta.labels, "name": "Name of the organization"}
         help_texts = {**BillingInformationForm.Meta.help_texts, "currency": "What you invoice this customer in."}
-        widgets = {**BillingInformationForm.Meta.widgets, "name": forms.TextInput(attrs={"autocomplete": "organization"})}
+        widgets: ClassVar[dict[str, forms.Widget]] = {
+            **BillingInformationForm.Meta.widgets,
+            "name": forms.TextInput(attrs={"autocomplete": "organization"}),
+        }
 
     def __init__(self, *args: Any, reseller: Organization, **kwargs: Any) -> None:
         defaults = {"country": reseller.country, "currency": reseller.currency}
