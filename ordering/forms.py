@@ -115,7 +115,11 @@ class BillingForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "address-line2"}),
     )
-    postcode = forms.CharField(max_length=20, required=False, widget=forms.TextInput(attrs={"autocomplete": "postal-code"}))
+    postcode = forms.CharField(
+        max_length=20,
+        error_messages={"required": "Enter the postcode."},
+        widget=forms.TextInput(attrs={"autocomplete": "postal-code"}),
+    )
     city = forms.CharField(
         max_length=100,
         error_messages={"required": "Enter the city."},
@@ -126,8 +130,9 @@ class BillingForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if not cleaned.get("postcode") and cleaned.get("country") not in WITHOUT_POSTCODE and "postcode" not in self.errors:
-            self.add_error("postcode", "Enter the postcode.")
+        if self.has_error("postcode", code="required") and cleaned.get("country") in WITHOUT_POSTCODE:
+            del self.errors["postcode"]
+            cleaned["postcode"] = ""
         return cleaned
 
 

@@ -254,10 +254,14 @@ def missing_before_execution(order: Order) -> list[Missing]:
     ]
 
 
-def order_progress(order: Order) -> OrderProgress:
-    """Return every line of ``order`` with what was done for it at the vendor: two queries, however many lines."""
+def order_progress(order: Order, *, reader: Organization | None = None) -> OrderProgress:
+    """
+    Return every line of ``order`` with what was done for it at the vendor: two queries, however many lines.
+
+    :param reader: the organization that looks; None is staff. What was done for a reseller itself is shown to it and to staff only.
+    """
     lines = list(order.lines.select_related("plan__service_manager", "service__tenant__parent", "subscription"))
-    tenants = {line.pk: _tenants_of(line, order) for line in lines}
+    tenants = {line.pk: _tenants_of(line, reader) for line in lines}
     actions = provisioning.progress(sorted({tenant for ids in tenants.values() for tenant in ids}))
     return OrderProgress(
         order=order,
@@ -307,11 +311,11 @@ def _items(basket: Basket) -> list[Item]:
     ]
 
 
-def _tenants_of(line: OrderLine, order: Order) -> list[int]:
-    """The consumer's tenant and, to the reseller who orders, its own: the vendor needs the parent first."""
+def _tenants_of(line: OrderLine, reader: Organization | None) -> list[int]:
+    """The consumer's tenant and, where the reader may know, its reseller's: the vendor needs the parent first."""
     if line.service is None:
         return []
     tenant = line.service.tenant
-    if tenant.parent is not None and tenant.parent.organization_id == order.buyer_id:
+    if tenant.parent is not None and (reader is None or tenant.parent.organization_id == reader.pk):
         return [tenant.parent.pk, tenant.pk]
     return [tenant.pk]

@@ -42,7 +42,7 @@ def show(request: MemberRequest) -> HttpResponse:
             return redirect(state.missing.url_name)
     elif any(item.is_served for item in summary.items):
         messages.error(request, f"{ONE_SUBSCRIPTION_SENTENCE} {basket.consumer} has one already, or an order for one.")
-    forms = [form for form in (consumer, *lines) if form is not None]
+    forms = [form for form in (*lines, consumer) if form is not None]
     context = {
         "basket": basket,
         "summary": summary,

@@ -122,7 +122,7 @@ def _own_order(request: MemberRequest, number: str) -> Order:
 
 def _progress_of(request: MemberRequest, order: Order) -> dict[str, object]:
     acting = request.acting
-    progress = queries.order_progress(order)
+    progress = queries.order_progress(order, reader=acting.organization)
     waits = order.status in (Order.Status.PLACED, Order.Status.FAILED)
     may_change = waits and acting.may_order and order.buyer_id == acting.organization_id
     return {

@@ -344,6 +344,17 @@ def test_a_new_customer_with_gaps_is_refused_beside_the_fields(shop, alice):
     assert not Organization.objects.filter(name="Elbe").exists()
 
 
+def test_a_customer_in_hong_kong_has_no_postcode(shop, alice):
+    shop.basket(owner=shop.personas.alice, buyer=shop.personas.reseller)
+    customer = {"name": "Victoria", "billing_email": "v@example.com", "address_line1": "1 Peak Road", "city": "Hong Kong"}
+
+    page = text_of(alice.post("/basket/customer/", {**customer, "country": "DE"}))
+    assert error_at(page, "id_postcode") == ["Enter the postcode."]
+
+    assert alice.post("/basket/customer/", {**customer, "country": "HK"}).url == BASKET
+    assert Organization.objects.get(name="Victoria").postcode == ""
+
+
 # Billing information
 
 
