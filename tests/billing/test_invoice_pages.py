@@ -40,7 +40,8 @@ def direct(personas: Personas) -> Invoice:
 def two_levels(personas: Personas) -> tuple[Invoice, Invoice]:
     """What the MSP invoiced to the reseller, and the reseller to its customer: 100 GiB at 0.0561 and at 0.06732."""
     terms = {"partner_discount_percent": 15, "retail_markup_percent": 20}
-    subscription = subscribe(personas.resellers_customer, **terms)
+    plan = factories.PlanFactory(product_group=factories.ProductGroupFactory(name="For partners"))
+    subscription = subscribe(personas.resellers_customer, plan, **terms)
     rate_card(subscription.plan.product_group, {STORAGE: ("0.066", "GiB", "last")})
     use(subscription, 100 * GIB)
     for seller in (personas.msp, personas.reseller):
