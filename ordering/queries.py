@@ -302,7 +302,7 @@ def _items(basket: Basket) -> list[Item]:
     live = Service.objects.live().filter(organization=basket.consumer_id, service_manager=manager)
     ordered = OrderLine.objects.unfinished().filter(order__consumer=basket.consumer_id, plan__service_manager=manager)
     users = TenantUser.objects.filter(tenant__organization=basket.consumer_id, service_manager=manager)
-    lines = basket.lines.select_related("plan__service_manager", "plan__product_group__product").annotate(
+    lines = basket.lines.select_related("plan__service_manager").annotate(
         is_for_sale=Exists(for_sale), has_service=Exists(live), has_order=Exists(ordered), has_user=Exists(users)
     )
     return [

@@ -104,9 +104,12 @@ def new_customer(request: MemberRequest) -> HttpResponse:
 
 def open_basket(request: MemberRequest) -> Basket | None:
     """Return the basket this person fills for the organization acted for, or None where none is open."""
-    mine = Basket.objects.visible_to(request.user).open()
     acting = request.acting.organization
-    return mine.filter(buyer=acting).select_related("buyer__parent", "consumer__parent").first()
+    mine = Basket.objects.visible_to(request.user).open()
+    basket = mine.filter(buyer=acting).select_related("consumer").first()
+    if basket is not None:
+        basket.buyer = acting  # known already, with its parent
+    return basket
 
 
 def without_withdrawn_plans(request: MemberRequest, basket: Basket) -> HttpResponse:
