@@ -96,7 +96,8 @@ day AS (
 ),
 month AS (
     SELECT tenant_id, product_group_id, days, item, edition, bool_or(is_range) AS is_range,
-        min(measurement_unit) AS measurement_unit, (array_agg(absolute ORDER BY day DESC))[1] AS last, max(absolute) AS max, sum(absolute) AS total, sum(delta) AS added
+        min(measurement_unit) AS measurement_unit, (array_agg(absolute ORDER BY day DESC))[1] AS last, max(absolute) AS max,
+        sum(absolute) AS total, sum(delta) AS added
     FROM day GROUP BY tenant_id, product_group_id, days, item, edition
 ),
 rated AS (

@@ -52,7 +52,8 @@ def _wait_for(summary: CollectSummary, *, seconds: float) -> CollectSummary:
 
 def _sentence(report: VendorReport) -> str:
     period = Period(report.period_start, report.period_end)
-    done = f"{report.rows_loaded:,} rows loaded" if report.rows_loaded is not None else report.get_status_display().lower()
+    rows = report.rows_loaded
+    done = report.get_status_display().lower() if rows is None else f"{rows:,} {'row' if rows == 1 else 'rows'} loaded"
     return f"{report.service_manager}, {period}: {done}.{f' {report.error}' if report.error else ''}"
 
 
