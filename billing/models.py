@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import pghistory
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -105,9 +106,10 @@ class UsageRecord(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "item", "edition", "infra_id", "day"], name="usagerecord_one_reading_a_day")
+            # In this order it also finds a tenant's month. Days come in one after the other, so a block range finds a day.
+            models.UniqueConstraint(fields=["tenant", "day", "item", "edition", "infra_id"], name="usagerecord_one_reading_a_day")
         ]
-        indexes = [models.Index(fields=["day", "tenant"], name="usagerecord_by_day")]
+        indexes = [BrinIndex(fields=["day"], name="usagerecord_by_day")]
         triggers = [
             pgtrigger.Trigger(
                 name="refers_to_rows",
