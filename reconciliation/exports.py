@@ -3,7 +3,9 @@
 import csv
 from collections.abc import Iterable, Iterator
 
-from reconciliation.models import ReconciliationRun
+from django.db.models import QuerySet
+
+from reconciliation.models import Discrepancy, ReconciliationRun
 
 COLUMNS = ("Kind", "Organization", "Number", "Tenant id", "Tenant at the vendor", "Item", "Edition", "Unit", "Used", "Billed")
 
@@ -16,10 +18,15 @@ class _Line:
 
 
 def discrepancies_csv(run: ReconciliationRun) -> Iterator[str]:
-    """Yield the lines of a run's discrepancies, the header first, each with its end. Numbers have a decimal point."""
+    """Yield the lines of a run's discrepancies, sorted by kind, tenant and item; see `rows_csv`."""
+    return rows_csv(run.discrepancies.order_by("kind", "tenant_name", "item", "pk"))
+
+
+def rows_csv(rows: QuerySet[Discrepancy]) -> Iterator[str]:
+    """Yield the lines of ``rows``, the header first, each with its end; streamed. Numbers have a decimal point."""
     writer = csv.writer(_Line())
     yield writer.writerow(COLUMNS)
-    for row in run.discrepancies.select_related("organization").order_by("kind", "tenant_name", "item", "pk").iterator(2000):
+    for row in rows.select_related("organization").iterator(2000):
         named = (row.organization.name, row.organization.number) if row.organization else ("", "")
         words = (row.get_kind_display(), *named, row.vendor_tenant_id, row.tenant_name, row.item, row.edition, row.unit)
         numbers = ("" if number is None else f"{number.normalize():f}" for number in (row.used, row.billed))
