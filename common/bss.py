@@ -65,14 +65,17 @@ class CheapPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class StrictChangeList(ChangeList):
-    """Answers a page number past the end with the last page instead of an error."""
+    """Answers a page number past the end with the last page, and does not offer to show all where all is shown."""
 
     page_num: int
+    full_result_count: int | None
 
     def get_results(self, request: HttpRequest) -> None:
         paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
         self.page_num = max(1, min(self.page_num, paginator.num_pages))
         super().get_results(request)
+        if not self.query and not self.has_active_filters:
+            self.full_result_count = self.result_count
 
 
 @dataclass(frozen=True)
@@ -241,6 +244,7 @@ class LedgerInline:
     max_num = 0
     can_delete = False
     show_change_link = False
+    hide_title = True
     ordering: tuple[str, ...] = ("pk",)  # what is paged must be ordered
     per_page = 50
 
