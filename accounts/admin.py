@@ -51,6 +51,7 @@ def _back_office_door(login: Callable[..., HttpResponse]) -> Callable[..., HttpR
     return door
 
 
+admin.site.index_title = "Dashboard"
 admin.site.login = _back_office_door(admin.site.login)  # type: ignore[method-assign]
 
 

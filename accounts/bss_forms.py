@@ -37,6 +37,8 @@ class OrganizationForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "credit_limit" in self.fields:
+            self._offer_currencies()
         if "kind" in self.fields:
             self.fields["kind"].choices = self._kinds()  # type: ignore[attr-defined]
         if "parent" in self.fields:
@@ -44,6 +46,13 @@ class OrganizationForm(forms.ModelForm):
             self.fields["parent"].queryset = Organization.objects.filter(kind__in=parents)  # type: ignore[attr-defined]
             self.fields["parent"].label = "Belongs to"
             self.fields["parent"].help_text = "A direct customer and a reseller belong to the MSP, an end customer to its reseller."
+
+    def _offer_currencies(self) -> None:
+        """Begin the list of the credit limit's currencies with the organization's own."""
+        own = self.instance.currency
+        choices = [(code, code) for code in sorted(list_currencies(), key=lambda code: (code != own, code))]
+        amount: Any = self.fields["credit_limit"]
+        amount.fields[1].choices = amount.widget.widgets[1].choices = choices
 
     @staticmethod
     def _kinds() -> list[tuple[str, str]]:
