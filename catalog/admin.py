@@ -108,7 +108,7 @@ class PlanAdmin(NotDeletedOnceUsed):
     search_fields = ("number", "name", "product_group__name")
     search_help_text = "Number, name or product group"
     fieldsets = (
-        (None, {"fields": ("number", "status_label", "venture", "product_group", "name")}),
+        (None, {"fields": ("number", "status", "venture", "product_group", "name")}),
         ("Storefront", {"fields": ("summary", "description", "applicable_on_partner_website", "storefront")}),
         ("How it is provisioned and billed", {"fields": ("service_manager", "billing_model")}),
     )
@@ -130,7 +130,7 @@ class PlanAdmin(NotDeletedOnceUsed):
         return format_html('<a class="bss-link" href="{0}">{0}</a>', f"/products/{plan.number}/")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Plan | None = None) -> tuple[str, ...]:
-        shown = ("number", "status_label", "storefront", "billing_model")
+        shown = ("number", "status", "storefront", "billing_model")
         settled = ("venture", "product_group", "service_manager")
         return shown if obj is None or obj.status == Plan.Status.DRAFT else (*shown, *settled)
 
