@@ -78,7 +78,7 @@ class ServiceManagerAdmin(BssAdmin):
         )
         if not counts["items"]:
             return "None yet. “Get services definition” reads them from the vendor."
-        return f"{counts['items']} in {counts['editions']} editions of {counts['apps']} applications"
+        return f"{counts['items']} (editions: {counts['editions']}, applications: {counts['apps']})"
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -191,7 +191,7 @@ class TenantAdmin(Ledger):
         ("organization", "service_manager"),
         ("kind", "parent"),
         ("vendor_id", "vendor_name"),
-        ("state", "portal"),
+        ("state_words", "portal"),
         ("wished_at", "converged_at"),
         ("next_try_at", "last_error"),
     )
@@ -211,6 +211,10 @@ class TenantAdmin(Ledger):
         if tenant.last_error:
             return "failing", "The vendor refused"
         return ("agrees", "As wished") if tenant.agrees else ("differs", "To be carried out")
+
+    @display(description="state")
+    def state_words(self, tenant: Tenant) -> str:
+        return self.state(tenant)[1]
 
     @display(description="portal")
     def portal(self, tenant: Tenant) -> str:
@@ -280,7 +284,7 @@ class VendorActionAdmin(Ledger):
     search_fields = ("tenant__organization__number__iexact", "tenant__organization__name", "tenant__key__iexact")
     search_help_text = "Organization's number or name"
     ordering = ("-pk",)
-    fields = ("tenant", "sentence", "kind", "status_label", "error", "started_at", "ended_at")
+    fields = ("tenant", "sentence", "kind", "status", "error", "started_at", "ended_at")
 
     @display(description="organization")
     def tenant_name(self, action: VendorAction) -> str:
@@ -326,7 +330,7 @@ class VendorReportAdmin(Ledger):
     fields = (
         ("service_manager", "kind"),
         ("period_start", "period_end"),
-        ("status_label", "rows_loaded"),
+        ("status", "rows_loaded"),
         ("attempts", "next_try_at"),
         "error",
         ("created_at", "loaded_at"),

@@ -1,0 +1,166 @@
+"""The vendor in the back office, with the real client on the sandbox."""
+
+import pytest
+from django.urls import reverse
+
+from provisioning.models import ServiceManager, TenantUser, VendorStorage
+from provisioning.operations import converging, wishes
+from tests import factories
+from tests.factories import AT
+
+
+def url(name, row):
+    return reverse(f"admin:provisioning_{row._meta.model_name}_{name}", args=[row.pk])
+
+
+def filled(manager, **changes):
+    return {
+        "name": manager.name,
+        "base_url": manager.base_url,
+        "client_id": manager.client_id,
+        "client_secret": "",
+        "vendor_currency": "EUR",
+        "fss_per_workload_edition": "fss_per_gigabyte",
+        "is_active": "on",
+        "storages-TOTAL_FORMS": "0",
+        "storages-INITIAL_FORMS": "0",
+        **changes,
+    }
+
+
+def test_the_connection_is_tested_and_the_services_are_fetched(personas, acronis):
+    manager = acronis.service_manager
+    ServiceManager.objects.update(root_tenant_id=None)
+    VendorStorage.objects.all().delete()
+    client = personas.client("mira")
+
+    tested = client.post(url("test_connection", manager), follow=True).content.decode()
+    fetched = client.post(url("fetch_services_definition", manager), follow=True).content.decode()
+
+    manager.refresh_from_db()
+    assert manager.root_tenant_id is not None
+    assert "Connected to the tenant" in tested
+    assert "offering items" in fetched
+    assert manager.storages.exists()
+
+
+def test_a_vendor_that_refuses_is_a_sentence_and_no_error(personas, acronis):
+    manager = acronis.service_manager
+    acronis.fault(path=".*", status=500, times=100)
+
+    page = personas.client("mira").post(url("fetch_services_definition", manager), follow=True)
+
+    assert page.status_code == 200
+    assert [str(message.level_tag) for message in page.context["messages"]] == ["error"]
+
+
+def test_the_secret_is_never_shown_and_an_empty_field_keeps_it(personas):
+    manager = factories.ServiceManagerFactory(client_secret="s3cret-of-ours")
+    client = personas.client("mira")
+
+    page = client.get(url("change", manager)).content.decode()
+    answer = client.post(url("change", manager), filled(manager, name="Renamed"))
+
+    assert answer.status_code == 302
+    assert "s3cret-of-ours" not in page
+    manager.refresh_from_db()
+    assert (manager.name, manager.client_secret) == ("Renamed", "s3cret-of-ours")
+
+
+def test_a_secret_that_is_typed_replaces_the_old_one(personas):
+    manager = factories.ServiceManagerFactory()
+
+    personas.client("mira").post(url("change", manager), filled(manager, client_secret="another"))
+
+    manager.refresh_from_db()
+    assert manager.client_secret == "another"
+
+
+def test_a_new_service_manager_needs_a_secret(personas):
+    form = {
+        "name": "EU2",
+        "base_url": "https://eu2-cloud.acronis.com",
+        "client_id": "x",
+        "client_secret": "",
+        "vendor_currency": "EUR",
+    }
+
+    page = personas.client("mira").post(reverse("admin:provisioning_servicemanager_add"), form)
+
+    assert "client_secret" in page.context["adminform"].form.errors
+    assert not ServiceManager.objects.exists()
+
+
+def test_a_new_service_manager_is_added(personas):
+    form = {
+        "name": "EU2",
+        "base_url": "https://eu2-cloud.acronis.com",
+        "client_id": "x",
+        "client_secret": "hush",
+        "vendor_currency": "eur",
+        "is_active": "on",
+        "storages-TOTAL_FORMS": "0",
+        "storages-INITIAL_FORMS": "0",
+    }
+
+    personas.client("mira").post(reverse("admin:provisioning_servicemanager_add"), form)
+
+    manager = ServiceManager.objects.get()
+    assert (manager.client_secret, manager.vendor_currency, manager.fss_per_workload_edition) == ("hush", "EUR", "fss_per_gigabyte")
+
+
+@pytest.fixture
+def tenant(personas, acronis):
+    wish = wishes.ServiceWish("per_gigabyte", "per_user", login="jane.doe", email="jane@example.com")
+    consumer = personas.direct_customer
+    return wishes.wish_service(consumer=consumer, service_manager=acronis.service_manager, wish=wish, at=AT).tenant
+
+
+def test_a_tenant_is_converged_by_hand(personas, tenant):
+    page = personas.client("mira").post(url("converge_now", tenant), follow=True).content.decode()
+
+    tenant.refresh_from_db()
+    assert tenant.vendor_id is not None
+    assert "The vendor agrees" in page
+    assert str(tenant.vendor_id) in page
+    assert "jane.doe" in page
+
+
+def test_a_vendor_that_is_down_is_told_when_converging_by_hand(personas, tenant, acronis):
+    acronis.fault(path=".*", status=503, times=100)
+
+    page = personas.client("mira").post(url("converge_now", tenant), follow=True)
+
+    assert page.status_code == 200
+    assert [str(message.level_tag) for message in page.context["messages"]] == ["error"]
+
+
+def test_the_activation_mail_is_sent_again_after_asking(personas, tenant, acronis):
+    converging.converge(tenant.pk, clock=lambda: AT)
+    client = personas.client("mira")
+
+    asked = client.get(url("send_activation_mail", tenant)).content.decode()
+    client.post(url("send_activation_mail", tenant))
+
+    assert "jane@example.com" in asked
+    tenant.refresh_from_db()
+    assert not tenant.agrees
+    assert TenantUser.objects.get().activation_mail_asked_at is None
+
+
+def test_tenants_whose_mail_is_not_confirmed_can_be_listed(personas):
+    waiting = factories.TenantUserFactory(activation_mail_asked_at=AT).tenant
+    confirmed = factories.TenantUserFactory(activation_mail_asked_at=AT, activation_mail_confirmed_at=AT).tenant
+
+    page = personas.client("mira").get(reverse("admin:provisioning_tenant_changelist"), {"mail": "unconfirmed"}).content.decode()
+
+    assert str(waiting.vendor_id) in page
+    assert str(confirmed.vendor_id) not in page
+
+
+def test_a_tenant_is_found_by_the_id_people_copy_from_the_portal(personas):
+    tenant, _ = factories.TenantFactory(), factories.TenantFactory()
+
+    page = personas.client("mira").get(reverse("admin:provisioning_tenant_changelist"), {"q": str(tenant.vendor_id)})
+
+    assert list(page.context["cl"].result_list) == [tenant]
