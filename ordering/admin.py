@@ -8,13 +8,13 @@ from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.timesince import timesince
 from unfold.decorators import display
 
 from accounts.models import User
 from common import clock
-from common.bss import STATE_COLOURS, Ledger, Move, link, month_filter, refuse, related, staff
+from common.bss import STATE_COLOURS, Ledger, Move, month_filter, refuse, related, staff
 from common.errors import DomainError
 from ordering import queries
 from ordering.bss_forms import CreateOrderForm, ServiceDetailsForm
@@ -160,6 +160,8 @@ class OrderAdmin(OrderLedger):
         return f"Order {order} is cancelled."
 
     def related_lists(self, request: HttpRequest, row: Order) -> list[tuple[str, str]]:
+        if not row.lines.filter(service__isnull=False).exists():
+            return []
         return [
             *related(request, "billing.view_subscription", "Subscription", "billing_subscription_changelist", f"q={row.number}"),
             *related(request, "provisioning.view_tenant", "Tenant", "provisioning_tenant_changelist", f"q={row.consumer.number}"),
@@ -201,8 +203,7 @@ class OrderAdmin(OrderLedger):
 class OrderToExecuteAdmin(OrderLedger):
     """The queue: what waits for an account manager, the oldest first, and why."""
 
-    list_display = ("order", "status_label", "why", "age", "consumer", "reseller", "product", "source")
-    list_display_links = None
+    list_display = ("number", "status_label", "why", "age", "consumer", "reseller", "product", "source")
     list_filter = ("status", "source")
     ordering = ("placed_at", "pk")
 
@@ -218,10 +219,6 @@ class OrderToExecuteAdmin(OrderLedger):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return redirect("admin:ordering_order_change", object_id)
-
-    @display(description="order", ordering="number")
-    def order(self, order: Order) -> str:
-        return link(reverse("admin:ordering_order_change", args=[order.pk]), order.number)
 
     @display(description="why it waits")
     def why(self, order: Order) -> str:
