@@ -15,11 +15,8 @@ from unfold.widgets import (
 )
 
 from accounts.models import Organization
-from billing.models import ExchangeRate
-from billing.operations.exchange_rates import require_currency, require_rate
 from catalog.models import ProductGroup
 from common.bss import month_choices
-from common.errors import FieldRefused
 from common.periods import Period
 
 MONTH_NAMES = [(str(number), date(2000, number, 1).strftime("%B")) for number in range(1, 13)]
@@ -81,30 +78,23 @@ class RateCardImportForm(forms.Form):
         return date(self.cleaned_data["year"], self.cleaned_data["month"], 1)
 
 
-class ExchangeRateForm(forms.ModelForm):
-    """What one unit of a currency costs in another from a day on."""
+class ExchangeRateForm(forms.Form):
+    """What one unit of a currency costs in another from a day on. The operation judges currencies and rate."""
 
-    class Meta:
-        model = ExchangeRate
-        fields = ("base", "quote", "valid_from", "rate")
+    base = forms.CharField(
+        label="One unit of", max_length=3, widget=UnfoldAdminTextInputWidget(), help_text="Three letters, for example USD."
+    )
+    quote = forms.CharField(
+        label="Costs in", max_length=3, widget=UnfoldAdminTextInputWidget(), help_text="Three letters, for example EUR."
+    )
+    rate = forms.DecimalField(max_digits=24, decimal_places=10, widget=UnfoldAdminDecimalFieldWidget(attrs={"step": "any"}))
+    valid_from = forms.DateField(widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}))
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        for field in ("base", "quote"):
-            if field in cleaned:
-                cleaned[field] = cleaned[field].upper()
-                self._require(require_currency, field, cleaned[field])
-        if "rate" in cleaned:
-            self._require(require_rate, "rate", cleaned["rate"])
-        if cleaned.get("base") and cleaned.get("base") == cleaned.get("quote"):
-            self.add_error("quote", "Choose two different currencies.")
-        return cleaned
+    def clean_base(self) -> str:
+        return str(self.cleaned_data["base"]).upper()
 
-    def _require(self, check: Any, field: str, value: Any) -> None:
-        try:
-            check(field, value)
-        except FieldRefused as refusal:
-            self.add_error(field, str(refusal))
+    def clean_quote(self) -> str:
+        return str(self.cleaned_data["quote"]).upper()
 
 
 class RunBillingForm(forms.Form):

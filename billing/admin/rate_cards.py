@@ -92,10 +92,9 @@ class RateCardAdmin(Ledger):
         "rate_shown",
         "rates",
         "file_name",
-        "imported_by",
         "imported_at",
     )
-    list_select_related = ("product_group", "imported_by")
+    list_select_related = ("product_group",)
     list_filter = (MonthOfYearFilter, YearFilter, ProductGroupFilter)
     list_before_template = "admin/billing/_rate_card_tools.html"
     search_fields = ("product_group__name", "file_name")
@@ -202,20 +201,41 @@ class RateCardAdmin(Ledger):
 
 @admin.register(ExchangeRate)
 class ExchangeRateAdmin(BssAdmin):
-    """Entered by hand. What was invoiced keeps the rate it used."""
+    """Entered by hand; entered again for the same day, it replaces. What was invoiced keeps the rate it used."""
 
-    form = ExchangeRateForm
-    list_display = ("base", "quote", "valid_from", "rate")
+    list_display = ("base", "quote", "valid_from", "rate_shown")
     list_filter = ("base", "quote")
     search_fields = ("base", "quote")
-    fields = (("base", "quote"), ("valid_from", "rate"))
+    fields = ("base", "quote", "valid_from", "rate_shown")
 
-    def save_model(self, request: HttpRequest, obj: ExchangeRate, form: Any, change: bool) -> None:
-        if change:
-            super().save_model(request, obj, form, change)
-            return
-        row = exchange_rates.set_exchange_rate(base=obj.base, quote=obj.quote, valid_from=obj.valid_from, rate=obj.rate)
-        obj.__dict__.update(row.__dict__)
+    @display(description="rate", ordering="rate")
+    def rate_shown(self, row: ExchangeRate) -> str:
+        return f"{row.rate.normalize():f}"
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Enter a rate; the use case owns its transaction, so this is no change form."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = ExchangeRateForm(request.POST or None, initial={"valid_from": clock.today("UTC").isoformat()})
+        if request.method == "POST" and form.is_valid():
+            try:
+                row = exchange_rates.set_exchange_rate(**form.cleaned_data)
+            except DomainError as refusal:
+                refuse(form, refusal)
+            else:
+                messages.success(request, f"{row}.")
+                return redirect(self.list_url())
+        return self.page(
+            request,
+            "admin/bss/form_page.html",
+            title="Set exchange rate",
+            form=form,
+            submit="Set exchange rate",
+            back=self.list_url(),
+        )
 
 
 def _import_terms() -> dict[str, Any]:

@@ -29,7 +29,7 @@ class SubscriptionAdmin(Ledger):
     search_help_text = "Subscription, order, customer or reseller (number), customer's name, plan's number"
     ordering = ("-pk",)
     fields = (
-        ("number", "status_label"),
+        ("number", "status"),
         ("consumer", "order_number"),
         ("plan", "plan_name"),
         ("quantity", "billing_model"),
