@@ -215,7 +215,12 @@ class ReviewForm(forms.Form):
 class OrderFilterForm(forms.Form):
     """How the list of orders is narrowed."""
 
-    q = forms.CharField(label="Search", required=False, max_length=100)
+    q = forms.CharField(
+        label="Search",
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Number, customer, product or reference"}),
+    )
     status = forms.ChoiceField(
         label="State",
         required=False,

@@ -487,7 +487,7 @@ def test_the_fragment_is_the_part_the_page_includes(shop, dora):
     page = text_of(dora.get(f"/orders/{order.number}/"))
     fragment = text_of(dora.get(f"/orders/{order.number}/progress/", headers={"HX-Request": "true"}))
 
-    assert fragment.startswith('<section id="progress"')
+    assert fragment.strip().startswith('<section id="progress"')
     assert re.sub(r'csrfmiddlewaretoken" value="\w+"', "", fragment).strip() in re.sub(
         r'csrfmiddlewaretoken" value="\w+"', "", page
     )
@@ -556,7 +556,8 @@ def test_a_completed_order_leads_to_the_portal(shop, dora, monkeypatch):
 
     page = text_of(dora.get(f"/orders/{order.number}/"))
 
-    assert 'href="http://acronis.test/mc/" target="_blank" rel="noopener">Manage Your Service' in page
+    assert 'href="http://acronis.test/mc/" target="_blank" rel="noopener">' in page
+    assert "Manage Your Service" in page
     assert "activation email to jane@example.com" in page
     assert "hx-trigger" not in page
     assert order.lines.get().subscription.number in page
