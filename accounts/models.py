@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 
 import pghistory
 import pgtrigger
+from babel import Locale
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import MaxValueValidator
@@ -151,7 +152,8 @@ class Organization(models.Model):
     @property
     def address_lines(self) -> list[str]:
         """The postal address as it is printed, without empty lines."""
-        lines = [self.address_line1, self.address_line2, f"{self.postcode} {self.city}".strip(), self.country]
+        country = Locale("en").territories.get(self.country, self.country)
+        lines = [self.address_line1, self.address_line2, f"{self.postcode} {self.city}".strip(), country]
         return [line for line in lines if line]
 
     def billing_snapshot(self) -> dict[str, Any]:

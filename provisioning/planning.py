@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from common.errors import DomainError
 
 PRODUCTION = "production"
+NEW_PRICING_MODE = {"customer": "trial", "partner": PRODUCTION}  # what the vendor starts a tenant in
 
 
 class ItemsNotAvailable(DomainError):
@@ -207,7 +208,7 @@ def plan(wish: TenantWish, observed: ObservedTenant | None) -> list[Action]:
     actions: list[Action] = []
     if observed is None:
         actions.append(CreateTenant(name=wish.name, tenant_kind=wish.kind))
-        observed = ObservedTenant(id="", is_enabled=True, pricing_mode="", items=frozenset())
+        observed = ObservedTenant(id="", is_enabled=True, pricing_mode=NEW_PRICING_MODE[wish.kind], items=frozenset())
     if wish.items != observed.items:
         actions.append(SetItems(tuple(sorted(wish.items - observed.items)), tuple(sorted(observed.items - wish.items))))
     if wish.pricing_mode != observed.pricing_mode and observed.pricing_mode != PRODUCTION:  # there is no way back from it
@@ -275,9 +276,7 @@ LISTED = 4
 
 def _listed(items: Sequence[Item]) -> str:
     names = list(dict.fromkeys(item.name for item in items))
-    if len(names) <= LISTED:
-        return ", ".join(names)
-    return f"{len(names)} offering items ({', '.join(names[:3])}…)"
+    return ", ".join(names) if len(names) <= LISTED else f"{len(names)} offering items"
 
 
 def _upper_first(text: str) -> str:

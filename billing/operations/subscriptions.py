@@ -19,6 +19,7 @@ def start_subscription(
     *,
     service: Service,
     plan: Plan,
+    plan_name: str = "",
     order_number: str,
     quantity: int,
     partner_discount_percent: Decimal = Decimal(0),
@@ -29,7 +30,7 @@ def start_subscription(
     """
     Start billing ``service`` under ``plan`` from the day of ``at`` in the MSP's time zone, that day included.
 
-    The percentages are what it was sold at. A service has one subscription: started again, it is the same row, unchanged.
+    The percentages and ``plan_name`` are what it was sold at and as; without a name it is the plan's present one. A service has one subscription: started again, it is the same row, unchanged.
     """
     Service.objects.locked().get(pk=service.pk)  # two workers: the second waits here and then finds the row
     if (started := Subscription.objects.filter(service=service).first()) is not None:
@@ -39,7 +40,7 @@ def start_subscription(
         service=service,
         plan=plan,
         consumer=service.organization,
-        plan_name=plan.name,
+        plan_name=plan_name or plan.name,
         billing_model=plan.billing_model,
         quantity=quantity,
         partner_discount_percent=partner_discount_percent,

@@ -107,6 +107,7 @@ def _complete(line_id: int, *, at: datetime) -> None:
     line.subscription = subscriptions.start_subscription(
         service=line.service,
         plan=line.plan,
+        plan_name=line.plan_name,
         order_number=order.number,
         quantity=line.quantity,
         partner_discount_percent=line.partner_discount_percent,

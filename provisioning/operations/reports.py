@@ -11,7 +11,7 @@ from provisioning.acronis.errors import AcronisError, BadRequest
 from provisioning.locks import REPORT, TenantBusy, alone
 from provisioning.models import ServiceManager, VendorReport
 
-POLL = timedelta(seconds=20)
+POLL = timedelta(seconds=2)  # as the vendor's own examples do; a report takes it a minute or two
 ATTEMPTS = 10
 BACKOFF = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(minutes=30))
 USAGE_READY_AT = time(6)  # UTC; from one o'clock until then the vendor has no history of the day before

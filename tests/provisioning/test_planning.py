@@ -88,6 +88,12 @@ def test_nobody_is_mailed_twice():
     assert "send_activation_mail" not in kinds(asked, None)
 
 
+def test_a_new_partner_is_in_production_already():
+    partner = TenantWish(name="Alster IT", kind="partner", items=WISH.items)
+
+    assert kinds(partner, None) == ["create_tenant", "set_items"]
+
+
 def test_a_hold_disables_and_its_release_enables():
     held = TenantWish(name="Dora", kind="customer", items=WISH.items, enabled=False)
 
@@ -106,7 +112,7 @@ def test_many_items_are_counted_not_listed():
 
     [sentence] = [action.sentence for action in plan(TenantWish("Dora", "customer", items), observed(items=frozenset()))]
 
-    assert sentence == "Enable 12 offering items (item0, item1, item10…)"
+    assert sentence == "Enable 12 offering items"
 
 
 # --- What a tenant gets ---------------------------------------------------------------------------------------------------

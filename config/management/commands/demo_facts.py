@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing.models import Invoice, UsageRecord
+from common.money import round_money
 from ordering.models import Order
 
 
@@ -47,16 +48,14 @@ def _invoice(invoice: Invoice, subscription_id: int) -> dict[str, Any]:
         "seller": invoice.seller.name,
         "buyer": invoice.buyer.name,
         "currency": invoice.currency,
-        "net": str(invoice.net),
-        "tax": str(invoice.tax),
-        "gross": str(invoice.gross),
+        **{name: str(round_money(getattr(invoice, name), invoice.currency)) for name in ("net", "tax", "gross")},
         "lines": [
             {
                 "item": row.item,
                 "quantity": f"{row.quantity.normalize():f}",
                 "unit": row.unit,
                 "unit_price": f"{row.unit_price.normalize():f}",
-                "net": str(row.net),
+                "net": str(round_money(row.net, invoice.currency)),
             }
             for row in lines
         ],

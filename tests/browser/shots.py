@@ -1,0 +1,145 @@
+"""
+`make shots`: start everything with demo data, walk through the pages in Chromium, desktop and phone, and keep what they look like.
+
+The pictures land in `<state>/pictures`, to be looked at by people; nothing is compared.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+
+from config.demo.people import ALICE, BERT, DORA, MIRA, PASSWORD, Person
+from config.processes import ROOT, Stack
+from tests.browser.chromium import LAUNCH
+
+WIDTHS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+NEXT = "main form button.btn-primary"
+
+
+def main() -> int:
+    state = Path(os.environ.get("CLOUDTILL_STATE") or ROOT / "var" / "shots").resolve()
+    with Stack(state=state, env={"STAFF_MFA_REQUIRED": "false"}) as stack, sync_playwright() as playwright:
+        stack.manage("seed_demo")
+        browser = playwright.chromium.launch(**LAUNCH)
+        for device, viewport in WIDTHS.items():
+            folder = state / "pictures" / device
+            folder.mkdir(parents=True, exist_ok=True)
+            _storefront(browser.new_context(viewport=viewport), stack.web_url, folder)
+            _partner(browser.new_context(viewport=viewport), stack.web_url, folder)
+            _back_office(browser.new_context(viewport=viewport), stack.web_url, folder)
+        browser.close()
+    print(f"Pictures are in {os.path.relpath(state / 'pictures')}.")
+    return 0
+
+
+def _storefront(context: BrowserContext, url: str, folder: Path) -> None:
+    page = context.new_page()
+    page.goto(f"{url}/accounts/login/")
+    _keep(page, folder, "01-sign-in")
+    _sign_in(page, url, DORA)
+    _keep(page, folder, "02-products")
+    page.click("a[href^='/products/']")
+    _keep(page, folder, "03-product")
+    for name in ("services", "orders", "invoices", "organization"):
+        page.goto(f"{url}/{name}/")
+        _keep(page, folder, f"04-{name}")
+    context.close()
+
+
+def _partner(context: BrowserContext, url: str, folder: Path) -> None:
+    """The whole checkout, once per device: a reseller has a customer left each time."""
+    page = context.new_page()
+    _sign_in(page, url, ALICE)
+    page.goto(url)
+    page.click("a[href^='/products/']")
+    _keep(page, folder, "10-product-reseller")
+    page.click("form[action^='/basket/add/'] button")
+    page.goto(f"{url}/basket/customer/")
+    _keep(page, folder, "11-new-customer")
+    facts = {
+        "name": f"Kiosk {folder.name}",
+        "billing_email": "kiosk@example.com",
+        "address_line1": "Am Markt 1",
+        "postcode": "20095",
+    }
+    for name, value in {**facts, "city": "Hamburg"}.items():
+        page.fill(f"[name={name}]", value)
+    page.click(NEXT)
+    page.select_option("select[name$=protection_model]", "per_gigabyte")
+    page.select_option("select[name$=file_sync_model]", "per_user")
+    _keep(page, folder, "12-basket")
+    page.locator("button:has-text('Proceed to checkout')").last.click()
+    page.click(NEXT)  # nothing is ticked
+    _keep(page, folder, "13-terms-refused")
+    page.check("main input[type=checkbox]")
+    page.click(NEXT)
+    _keep(page, folder, "14-billing")
+    page.click(NEXT)
+    page.fill("[name=login]", "msp-admin")
+    page.wait_for_timeout(1500)
+    _keep(page, folder, "15-login-taken")
+    page.fill("[name=login]", f"kiosk.{folder.name}")
+    page.fill("[name=email]", "kiosk@example.com")
+    page.wait_for_timeout(1500)
+    _keep(page, folder, "16-login-free")
+    page.click(NEXT)
+    _keep(page, folder, "17-review")
+    page.click(NEXT)
+    _keep(page, folder, "18-order-in-progress")
+    page.wait_for_selector("text=Manage Your Service", timeout=60_000)
+    _keep(page, folder, "19-order-completed")
+    page.goto(f"{url}/customers/")
+    _keep(page, folder, "20-customers")
+    page.goto(f"{url}/services/")
+    page.click("main table a, main a[href^='/services/']")
+    _keep(page, folder, "21-service")
+    context.close()
+
+
+def _back_office(context: BrowserContext, url: str, folder: Path) -> None:
+    page = context.new_page()
+    _sign_in(page, url, MIRA)
+    _keep(page, folder, "30-bss-dashboard")
+    page.goto(f"{url}/bss/ordering/order/create/")
+    _keep(page, folder, "31-bss-create-order")
+    page.goto(f"{url}/bss/accounts/organization/?q=Matterhorn")
+    number = page.inner_text("#result_list tbody a")
+    if folder.name == "desktop":
+        page.goto(f"{url}/bss/ordering/order/create/?consumer={number}")
+        page.select_option("select[name=plan]", index=1)
+        page.select_option("select[name=protection_model]", "per_gigabyte")
+        page.select_option("select[name=file_sync_model]", "per_user")
+        page.fill("[name=login]", "matterhorn.it")
+        page.fill("[name=email]", "it@matterhorn.example")
+        page.click("form:has(select[name=protection_model]) button[type=submit]")
+        page.wait_for_timeout(2500)
+        _keep(page, folder, "32-bss-order")
+    page.goto(f"{url}/bss/ordering/ordertoexecute/")
+    _keep(page, folder, "33-bss-orders-to-execute")
+    page.goto(f"{url}/bss/ordering/order/")
+    _keep(page, folder, "34-bss-orders")
+    context.clear_cookies()
+    _sign_in(page, url, BERT)
+    for name in ("billing/ratecard", "billing/ratecard/import", "billing/billingrun", "billing/invoice"):
+        page.goto(f"{url}/bss/{name}/")
+        _keep(page, folder, f"35-bss-{name.replace('/', '-')}")
+    context.close()
+
+
+def _sign_in(page: Page, url: str, person: Person) -> None:
+    page.goto(f"{url}/accounts/login/")
+    page.fill("[name=login]", person.email)
+    page.fill("[name=password]", PASSWORD)
+    page.click("form:has([name=password]) button")
+    page.wait_for_load_state()
+
+
+def _keep(page: Page, folder: Path, name: str) -> None:
+    page.wait_for_timeout(250)
+    page.screenshot(path=str(folder / f"{name}.png"), full_page=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
