@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
@@ -292,6 +293,11 @@ def link(url: str, words: str) -> str:
     return format_html('<a class="bss-link" href="{}">{}</a>', url, words)
 
 
+def figure(written: str) -> str:
+    """Show an amount or quantity in a list: right-aligned, in figures of one width, never broken over two lines."""
+    return format_html('<span class="bss-num">{}</span>', written)
+
+
 def month_choices(around: date, *, back: int, ahead: int) -> list[tuple[str, str]]:
     """Return months as (2026-10, October 2026), the newest first, from ``ahead`` months after ``around`` to ``back`` before."""
     first = around.replace(day=1)
@@ -307,7 +313,7 @@ class MonthFilter(admin.SimpleListFilter):
     field: ClassVar[str]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterator[tuple[str, str]]:
-        yield from month_choices(clock.today("UTC"), back=FILTERED_MONTHS, ahead=1)
+        yield from month_choices(timezone.localdate(clock.now()), back=FILTERED_MONTHS, ahead=1)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():

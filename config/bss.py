@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils import timezone
 from unfold.dataclasses import SearchResult
 
 from accounts.models import Organization, User
@@ -28,10 +30,11 @@ COUNTED = 1000
 FOUND_PER_KIND = 8
 
 
-class ContentPolicyMiddleware:
+class BackOfficeMiddleware:
     """
-    Lets the pages under /bss/ do what the admin theme cannot do without; every other page keeps the strict policy.
+    Shows the pages under /bss/ in the MSP's time zone, and lets them do what the admin theme cannot do without.
 
+    Every other page keeps the strict content policy.
     Its Alpine evaluates the expressions in its attributes ('unsafe-eval'), and it writes its colours into a style element
     ('unsafe-inline', for styles only). It has no inline script, so scripts come from our own address and nowhere else.
     """
@@ -42,9 +45,12 @@ class ContentPolicyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        if request.path.startswith(reverse("admin:index")):
-            response._csp_replace = self.DIRECTIVES  # type: ignore[attr-defined]
+        if not request.path.startswith(reverse("admin:index")):
+            return self.get_response(request)
+        zone = Organization.objects.filter(kind=Organization.Kind.MSP).values_list("time_zone", flat=True).first()
+        with timezone.override(ZoneInfo(zone) if zone else None):
+            response = self.get_response(request)
+        response._csp_replace = self.DIRECTIVES  # type: ignore[attr-defined]
         return response
 
 
@@ -122,6 +128,7 @@ SECTIONS: dict[str, list[Entry]] = {
         _list("Products", "inventory_2", "catalog.product"),
         _list("Product groups", "widgets", "catalog.productgroup"),
         _list("Plans", "sell", "catalog.plan"),
+        Entry("Create a New Plan", "add_circle", "catalog_plan_add", "catalog.add_plan"),
         _list("Partner terms", "handshake", "catalog.partnerterms"),
         _list("Partner prices", "percent", "catalog.partnerprice"),
         _list("Taxes", "account_balance", "catalog.tax"),

@@ -8,10 +8,11 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from unfold.decorators import display
 
 from common import clock
-from common.bss import Ledger, refuse, staff
+from common.bss import Ledger, figure, refuse, staff
 from common.errors import DomainError
 from common.templatetags.show import month, quantity
 from reconciliation import exports, operations
@@ -50,7 +51,7 @@ class ReconciliationRunAdmin(Ledger):
         """Compare usage and invoices of a month. Repairs nothing."""
         if not request.user.has_perm(COMPARE):
             raise PermissionDenied
-        form = CompareForm(request.POST or None, today=clock.today("UTC"))
+        form = CompareForm(request.POST or None, today=timezone.localdate(clock.now()))
         if request.method == "POST" and form.is_valid():
             try:
                 run = self._compare(request, form)
@@ -119,11 +120,11 @@ class DiscrepancyAdmin(Ledger):
 
     @display(description="used")
     def used_shown(self, discrepancy: Discrepancy) -> str:
-        return "" if discrepancy.used is None else quantity(discrepancy.used)
+        return "" if discrepancy.used is None else figure(quantity(discrepancy.used))
 
     @display(description="billed")
     def billed_shown(self, discrepancy: Discrepancy) -> str:
-        return "" if discrepancy.billed is None else quantity(discrepancy.billed)
+        return "" if discrepancy.billed is None else figure(quantity(discrepancy.billed))
 
     @display(description="compared")
     def run_shown(self, discrepancy: Discrepancy) -> str:

@@ -14,7 +14,7 @@ from billing import documents
 from billing.models import Invoice, InvoiceLine
 from billing.operations import invoices
 from common import clock
-from common.bss import STATE_COLOURS, Ledger, Move, month_filter, related, staff
+from common.bss import STATE_COLOURS, Ledger, Move, figure, month_filter, related, staff
 from common.templatetags.show import money, month
 
 ISSUE = "billing.issue_invoice"
@@ -82,11 +82,11 @@ class InvoiceAdmin(Ledger):
 
     @display(description="net", ordering="net")
     def net_shown(self, invoice: Invoice) -> str:
-        return money(invoice.net, invoice.currency)
+        return figure(money(invoice.net, invoice.currency))
 
     @display(description="gross", ordering="gross")
     def gross_shown(self, invoice: Invoice) -> str:
-        return money(invoice.gross, invoice.currency)
+        return figure(money(invoice.gross, invoice.currency))
 
     def get_urls(self) -> list[URLPattern]:
         own = self.admin_site.admin_view

@@ -9,6 +9,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.text import slugify
 from unfold.admin import TabularInline
 from unfold.decorators import display
@@ -219,7 +220,7 @@ class ExchangeRateAdmin(BssAdmin):
         """Enter a rate; the use case owns its transaction, so this is no change form."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = ExchangeRateForm(request.POST or None, initial={"valid_from": clock.today("UTC").isoformat()})
+        form = ExchangeRateForm(request.POST or None, initial={"valid_from": timezone.localdate(clock.now()).isoformat()})
         if request.method == "POST" and form.is_valid():
             try:
                 row = exchange_rates.set_exchange_rate(**form.cleaned_data)

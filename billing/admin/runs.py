@@ -8,6 +8,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from unfold.decorators import display
 
 from accounts.models import local_date
@@ -112,7 +113,7 @@ class BillingRunAdmin(Ledger):
         """Compute what the buyers of a seller owe for a month and bring its drafts to that."""
         if not request.user.has_perm(RUN):
             raise PermissionDenied
-        form = RunBillingForm(request.POST or None, today=clock.today("UTC"))
+        form = RunBillingForm(request.POST or None, today=timezone.localdate(clock.now()))
         if request.method == "POST" and form.is_valid():
             try:
                 run = runs.run_billing(seller_id=form.cleaned_data["seller"].pk, period=form.period, at=clock.now())

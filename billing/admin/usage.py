@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from billing.models import Subscription, UnmappedUsage, UsageRecord
-from common.bss import STATE_COLOURS, Ledger, month_filter, related
+from common.bss import STATE_COLOURS, Ledger, figure, month_filter, related
 from common.templatetags.show import quantity
 from provisioning.models import Tenant
 
@@ -93,11 +93,11 @@ class UsageRecordAdmin(Ledger):
 
     @display(description="level")
     def absolute_shown(self, record: UsageRecord) -> str:
-        return quantity(record.absolute)
+        return figure(quantity(record.absolute))
 
     @display(description="added")
     def delta_shown(self, record: UsageRecord) -> str:
-        return quantity(record.delta)
+        return figure(quantity(record.delta))
 
 
 @admin.register(UnmappedUsage)
@@ -129,8 +129,8 @@ class UnmappedUsageAdmin(Ledger):
 
     @display(description="level")
     def absolute_shown(self, line: UnmappedUsage) -> str:
-        return quantity(line.absolute)
+        return figure(quantity(line.absolute))
 
     @display(description="added")
     def delta_shown(self, line: UnmappedUsage) -> str:
-        return quantity(line.delta)
+        return figure(quantity(line.delta))

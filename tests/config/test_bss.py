@@ -164,6 +164,15 @@ def test_scripts_of_the_back_office_come_from_us_alone(personas):
     assert "<script>" not in response.content.decode()
 
 
+def test_times_are_those_of_the_msp(personas):
+    order = _order(personas)
+
+    page = personas.client("root").get(reverse("admin:ordering_order_change", args=[order.pk])).content.decode()
+
+    assert f"{factories.AT:%H:%M}" == "09:00"
+    assert "1 Oct 2026, 11:00 CEST" in page
+
+
 def test_pages_outside_the_back_office_keep_the_strict_policy(client, db):
     policy = client.get(reverse("account_login"))["Content-Security-Policy"]
 

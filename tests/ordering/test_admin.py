@@ -291,6 +291,16 @@ def test_accepted_terms_stand_on_the_order_of_the_storefront(shop):
     assert "203.0.113.7" in page
 
 
+def test_the_page_of_an_order_asks_a_bounded_number_of_questions(personas, plan, django_assert_max_num_queries):
+    order = waiting(personas, plan)
+    orders.execute_order(order_id=order.pk, by=personas.mira, at=AT)
+    execution.execute_line(line_id=order.lines.get().pk, clock=lambda: AT)
+    client = personas.client("root")
+
+    with django_assert_max_num_queries(30):
+        assert client.get(page_of(order)).status_code == 200
+
+
 def test_the_queue_opens_the_order_itself(personas, plan):
     order = waiting(personas, plan)
 
