@@ -22,7 +22,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from enum import StrEnum
+from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from common.errors import DomainError
@@ -167,6 +169,7 @@ class _Unit(NamedTuple):
 
 
 _Rates: TypeAlias = dict[tuple[str, str], RateTerms]
+_DAY_AND_STORAGE = itemgetter(0, 4)
 _UNITS = {"GiB": _Unit("bytes", Decimal(1024**3)), "hour": _Unit("seconds", Decimal(3600)), "unit": _Unit("", Decimal(1))}
 
 
@@ -186,7 +189,9 @@ def rate(usage: Iterable[UsageSeries], rates: Iterable[RateTerms], period: Perio
 
 def plain(number: Decimal) -> str:
     """Write a decimal without exponent and without needless zeros: 1E+2 is 100, 0.0700 is 0.07."""
-    text = f"{number:f}"
+    text = str(number)
+    if "E" in text:
+        text = f"{number:f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
@@ -322,11 +327,14 @@ def _walk(terms: RateTerms, chain: PriceChain) -> list[PriceStep]:
 
 def _readings_json(readings: list[tuple[Reading, str]], aggregation: Aggregation) -> list[list[Any]]:
     """Return [day, reading, report, line, storage] of each reading: what the aggregation looked at, in the vendor's unit."""
-    if aggregation is Aggregation.SUM:
-        told = [[r.day.isoformat(), plain(r.delta), r.report, r.line, infra] for r, infra in readings]
-    else:
-        told = [[r.day.isoformat(), plain(r.absolute), r.report, r.line, infra] for r, infra in readings]
-    return sorted(told, key=lambda row: (row[0], row[4]))
+    is_sum = aggregation is Aggregation.SUM
+    told = [[_iso(r.day), plain(r.delta if is_sum else r.absolute), r.report, r.line, infra] for r, infra in readings]
+    return sorted(told, key=_DAY_AND_STORAGE)
+
+
+@lru_cache(maxsize=1000)
+def _iso(day: date) -> str:
+    return day.isoformat()  # a month has 31 of them, a run has millions
 
 
 def _ten_decimals(number: Decimal) -> Decimal:

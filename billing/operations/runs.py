@@ -6,6 +6,7 @@ difference to a draft: run twice, nothing; late usage after issuing, an adjustme
 transaction of its own that locks its buyers first, so a run may be killed anywhere and run again, or run twice at once.
 """
 
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, Count, F, Q, Sum, When
 
 from accounts.models import Organization, local_date
@@ -32,7 +33,7 @@ from common.periods import Period
 
 logger = logging.getLogger(__name__)
 
-SUBSCRIPTIONS_PER_BATCH = 500
+SUBSCRIPTIONS_PER_BATCH = 200  # with ten items and a month of days each some 60,000 readings, about 50 MB while they are rated
 
 
 class NotACalendarMonth(DomainError):
@@ -433,7 +434,7 @@ def _write(run: BillingRun, seller: Organization, buyers: list[int], bills: list
     _remove([draft for key, draft in drafts.items() if key not in wanted])
     new: list[Invoice] = []
     changed: list[Invoice] = []
-    lines: list[InvoiceLine] = []
+    drafted: list[tuple[Invoice, Bill]] = []
     for key, bill in wanted.items():
         if (draft := drafts.get(key)) is None:
             draft = _new_draft(run, seller, bill, at=at)
@@ -443,14 +444,41 @@ def _write(run: BillingRun, seller: Organization, buyers: list[int], bills: list
         else:
             changed.append(draft)
         _total(draft, bill)
-        for line in bill.lines:
-            line.invoice = draft
-        lines += bill.lines
+        drafted.append((draft, bill))
     Invoice.objects.bulk_create(new)
     if changed:
         InvoiceLine.objects.filter(invoice__in=changed).delete()
         Invoice.objects.bulk_update(changed, ["net", "tax", "gross", "taxes", "run"])
-    InvoiceLine.objects.bulk_create(lines, batch_size=2000)
+    _copy(drafted)
+
+
+_COLUMNS = (
+    "invoice_id",
+    "position",
+    "subscription_id",
+    "item",
+    "edition",
+    "description",
+    "period_start",
+    "period_end",
+    "quantity",
+    "unit",
+    "unit_price",
+    "net",
+    "tax_percent",
+    "working",
+)
+
+
+def _copy(drafted: list[tuple[Invoice, Bill]]) -> None:
+    """Write new lines by COPY: their workings are long, and quoting them into a statement takes longer than all the rest."""
+    if not drafted:
+        return
+    with connection.cursor() as cursor, cursor.copy(f"COPY billing_invoiceline ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
+        for draft, bill in drafted:
+            for line in bill.lines:
+                *facts, working = _facts(line)
+                copy.write_row((draft.pk, line.position, *facts, json.dumps(working, ensure_ascii=False)))
 
 
 def _draft_lines(drafts: Iterable[Invoice]) -> dict[int, list[tuple[Any, ...]]]:
@@ -461,7 +489,7 @@ def _draft_lines(drafts: Iterable[Invoice]) -> dict[int, list[tuple[Any, ...]]]:
 
 
 def _facts(line: InvoiceLine) -> tuple[Any, ...]:
-    """Return what makes a line the same as another."""
+    """Return what makes a line the same as another: its columns but for the invoice and the position, in order."""
     return (
         line.subscription_id,
         line.item,
