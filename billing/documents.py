@@ -7,7 +7,7 @@ with its number and the number of all. The same issued invoice gives the same by
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import lru_cache, partial
 from io import BytesIO
 from itertools import groupby
@@ -25,7 +25,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from billing.models import Invoice
 from billing.payment_code import payment_code
-from billing.printed import printed_quantity, quantity_text, unit_text
+from billing.printed import days_text, printed_quantity, quantity_text, unit_text
 from common.templatetags import show
 
 _FONTS = Path(__file__).with_name("fonts")
@@ -157,7 +157,7 @@ def _head(sheets: Sheets, invoice: Invoice, seller: dict[str, Any], buyer: dict[
         ("Number", invoice.number or "Draft, not issued"),
         ("Date", show.day(invoice.issued_on) if invoice.issued_on else "—"),
         ("Due", show.day(invoice.due_on) if invoice.due_on else "—"),
-        ("Period", _days(invoice.period_start, invoice.period.last_day)),
+        ("Period", days_text(invoice.period_start, invoice.period.last_day)),
     ]
     left = Sheets(y=TOP)
     left.write(seller["name"], width=middle - LEFT - 20, font=BOLD, size=LARGE, colour=ACCENT)
@@ -319,18 +319,11 @@ def _lines(invoice: Invoice) -> Iterator[PrintedLine]:
         yield PrintedLine(
             f"{line.consumer} · {line.plan}, {line.number}",
             line.description,
-            _days(line.period_start, line.period_end - _ONE_DAY),
+            days_text(line.period_start, line.period_end - _ONE_DAY),
             f"{quantity_text(exact)} {unit_text(exact, line.unit)}",
             show.unit_price(line.unit_price, currency).removesuffix(f" {currency}"),
             show.money(line.net, currency).removesuffix(f" {currency}"),
         )
-
-
-def _days(first: date, last: date) -> str:
-    """Write a stretch of days as 1–31 Oct 2026, or in full where it does not lie in one month."""
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day}–{show.day(last)}"
-    return f"{show.day(first)} – {show.day(last)}"
 
 
 def wrap(words: str, font: str, size: float, width: float) -> list[str]:

@@ -1,9 +1,11 @@
 """How a line's figures are printed, so that they can be recalculated from what is on the paper."""
 
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 from billing.rating import exact_product
 from common.money import round_money
+from common.templatetags import show
 
 _FEWEST_DECIMALS, _MOST_DECIMALS = 4, 10
 
@@ -30,3 +32,10 @@ def quantity_text(quantity: Decimal) -> str:
 def unit_text(quantity: Decimal, unit: str) -> str:
     """Write the unit that belongs to ``quantity``: 1 hour, 4 hours; GiB has no plural."""
     return unit if unit == "GiB" or abs(quantity) == 1 else f"{unit}s"
+
+
+def days_text(first: date, last: date) -> str:
+    """Write a stretch of days as 1–31 Oct 2026, or in full where it does not lie in one month."""
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}–{show.day(last)}"
+    return f"{show.day(first)} – {show.day(last)}"

@@ -30,7 +30,8 @@ def start_subscription(
     """
     Start billing ``service`` under ``plan`` from the day of ``at`` in the MSP's time zone, that day included.
 
-    The percentages and ``plan_name`` are what it was sold at and as; without a name it is the plan's present one. A service has one subscription: started again, it is the same row, unchanged.
+    The percentages and ``plan_name`` are what it was sold at and as; without a name it is the plan's present one. A service
+    has one subscription: started again, it is the same row, unchanged.
     """
     Service.objects.locked().get(pk=service.pk)  # two workers: the second waits here and then finds the row
     if (started := Subscription.objects.filter(service=service).first()) is not None:

@@ -12,7 +12,7 @@ from django.db.models.fields.json import KT
 
 from accounts.models import Organization, User
 from billing.models import Invoice, InvoiceLine
-from billing.printed import printed_quantity, quantity_text, unit_text
+from billing.printed import days_text, printed_quantity, quantity_text, unit_text
 from billing.rating import Aggregation, Level
 
 CHART_WIDTH, CHART_HEIGHT = 620, 120
@@ -24,6 +24,7 @@ class PrintedLine:
 
     line: InvoiceLine
     quantity: str
+    period: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,8 @@ def _acts_for(reader: User, organization: Organization) -> bool:
 
 def _printed(line: InvoiceLine, invoice: Invoice) -> PrintedLine:
     exact = printed_quantity(line.quantity, line.unit_price, line.net, invoice.currency)
-    return PrintedLine(line, f"{quantity_text(exact)} {unit_text(exact, line.unit)}")
+    quantity = f"{quantity_text(exact)} {unit_text(exact, line.unit)}"
+    return PrintedLine(line, quantity, days_text(line.period_start, line.last_day))
 
 
 def _reading(row: list[Any], divisor: Decimal) -> ReadingRow:
