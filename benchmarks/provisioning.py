@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+from django.db import transaction
 
 from accounts.models import Organization
 from accounts.operations import add_organization
@@ -21,6 +22,7 @@ from provisioning.operations import connection, converging, wishes
 from sandbox import create_app
 
 CUSTOMERS = 20
+MEASURES = ("provisioning.new_customer_s", "provisioning.calls_per_new_customer")
 CALL_SECONDS = 0.05
 AT = datetime(2026, 10, 1, 9, 0, tzinfo=UTC)
 
@@ -94,5 +96,6 @@ def _provision(manager: ServiceManager, n: int) -> None:
     )
     consumer = add_organization(kind="customer", parent=msp, name=f"Customer {n}", at=AT, billing_email="c@example.com")
     wish = wishes.ServiceWish("per_gigabyte", "per_user", login=f"bench.{manager.pk}.{n:03}", email="c@example.com")
-    service = wishes.wish_service(consumer=consumer, service_manager=manager, wish=wish, at=AT)
+    with transaction.atomic():
+        service = wishes.wish_service(consumer=consumer, service_manager=manager, wish=wish, at=AT)
     converging.converge(service.tenant_id, clock=lambda: AT)
