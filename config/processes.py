@@ -164,7 +164,7 @@ class Stack:
             "SANDBOX_CLIENT_SECRET": credentials["client_secret"],
         }
         storage = str(self.state / "sandbox.sqlite3")
-        command = (sys.executable, "-m", "sandbox", "--port", str(port), "--storage", storage)
+        command: tuple[str, ...] = (sys.executable, "-m", "sandbox", "--port", str(port), "--storage", storage)
         if now := self.env.get("SANDBOX_NOW"):
             command += ("--now", now)
         return Program("sandbox", command, accepts_at(port))

@@ -12,6 +12,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from config.demo.story import Story, last_month, set_clock
 from config.demo.visitor import StoryFailed
@@ -53,7 +54,7 @@ def _fresh_state(folder: Path) -> Path:
     return state
 
 
-def _print(summary: dict, ready: float, folder: Path) -> None:  # type: ignore[type-arg]
+def _print(summary: dict[str, Any], ready: float, folder: Path) -> None:
     chapters = [{"title": "Everything is started", "outcome": "", "seconds": ready}, *summary["chapters"]]
     width = max(len(chapter["title"]) for chapter in chapters)
     print()

@@ -30,11 +30,11 @@ def filled_sheet(empty: bytes) -> bytes:
     """Return the downloaded import sheet with the price list filled in, as a billing manager would do it."""
     book = load_workbook(io.BytesIO(empty))
     sheet = book.worksheets[0]
-    columns = {str(cell.value): cell.column for cell in sheet[1]}
+    columns = {str(cell.value): place for place, cell in enumerate(sheet[1], start=1)}
     for row in range(2, sheet.max_row + 1):
         if prices := PRICES.get(str(sheet.cell(row, columns["Item"]).value)):
             for title, price in zip(("Cost", "Price"), prices, strict=True):
-                sheet.cell(row, columns[title]).value = Decimal(price)  # type: ignore[assignment]
+                sheet.cell(row, columns[title]).value = Decimal(price)
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

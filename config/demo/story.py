@@ -143,7 +143,8 @@ class Story:
             sheet.write_bytes(filled_sheet(bert.download(f"/bss/billing/ratecard/import-sheet-format/?product_group={group}")))
             bert.submit(
                 "form:has(input[type=file])",
-                files={"file": sheet},
+                "",
+                {"file": sheet},
                 product_group=group,
                 currency="EUR",
                 exchange_rate="1",
@@ -207,7 +208,7 @@ class Story:
 
     def _choose_settings(self, visitor: Visitor, **settings: str) -> None:
         fields = {str(visitor.find(f"select[name$='{name}']")["name"]): value for name, value in settings.items()}
-        visitor.submit("form:has(select[name$=protection_model])", button="Proceed to checkout", **fields)
+        visitor.submit("form:has(select[name$=protection_model])", "Proceed to checkout", **fields)
 
     def _check_out(self, visitor: Visitor, *, login: str, email: str) -> str:
         visitor.expect("/checkout/terms/")

@@ -47,7 +47,7 @@ class Visitor:
         """Go to an address."""
         self._check(self.browser.open(urljoin(self.base_url, path)))
 
-    def submit(self, form: str, *, button: str = "", files: dict[str, Path] | None = None, **fields: str) -> None:
+    def submit(self, form: str, button: str = "", files: dict[str, Path] | None = None, /, **fields: str) -> None:
         """Fill the first form that matches a CSS selector and press its first button, or the one with this text."""
         if self.browser.page is None or self.browser.page.select_one(form) is None:
             raise StoryFailed(f"There is no form {form} on {self.path}: {self.complaints()}")
