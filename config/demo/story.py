@@ -172,8 +172,7 @@ class Story:
                 raise StoryFailed(f"An account of {seller} was parked: {bert.path}")
             bert.open(bert.path.replace("/change/", "/issue-all/"))
             bert.submit("form.bss-moves")
-            numbers = [link.get_text(strip=True) for link in bert.browser.page.select("a[href*='/billing/invoice/']")]
-            outcome(bert.notice() or ", ".join(numbers))
+            outcome(bert.notice())
 
     def _summary(self, dora: Visitor, orders: dict[str, Any], direct: str) -> dict[str, Any]:
         facts = orders[direct]

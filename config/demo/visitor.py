@@ -95,8 +95,8 @@ class Visitor:
         return bytes(answer.content)
 
     def notice(self) -> str:
-        """Return what the page says was done, in one line; empty if it says nothing."""
-        found = self.browser.page.select(".messagelist li, #messages, .messages li, [role=status]") if self.browser.page else []
+        """Return what the BSS says was done, in one line; empty if it says nothing."""
+        found = self.browser.page.select("ul.mb-6 > li") if self.browser.page else []
         return " ".join(" ".join(element.get_text(" ").split()) for element in found[:1])
 
     def complaints(self) -> str:

@@ -2,7 +2,6 @@
 
 import io
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -321,7 +320,7 @@ def test_a_wrong_exchange_rate_is_refused(db: None, field: str, changes: dict[st
 
 
 @pytest.mark.django_db(transaction=True)
-def test_five_thousand_rates_are_imported_in_seconds() -> None:
+def test_five_thousand_rates_are_imported_by_a_handful_of_queries(django_assert_max_num_queries: Any) -> None:
     group = make_group()
     manager = group.plans.first().service_manager
     VendorOfferingItem.objects.bulk_create(
@@ -337,9 +336,8 @@ def test_five_thousand_rates_are_imported_in_seconds() -> None:
         for n in range(5000)
     )
     content = workbook([(f"item_{n}", None, "unit", 0.01, 0.02) for n in range(5000)])
-    started = time.perf_counter()
 
-    card = import_card(group, content=content)
+    with django_assert_max_num_queries(30):
+        card = import_card(group, content=content)
 
     assert card.rates.count() == 5000
-    assert time.perf_counter() - started < 6  # three times the promise: other tests run beside this one

@@ -35,7 +35,7 @@ def test_an_order_copies_what_the_basket_said(shop, no_worker):
     assert (order.source, order.currency, order.purchase_order) == ("storefront", "EUR", "PO 77")
     assert (order.placed_by, order.placed_at, order.placed_from) == (shop.personas.dora, AT, ADDRESS)
     assert order.billing_copy["name"] == "Dora Design"
-    assert order.billing_copy["address"] == ["Hauptstraße 1", "10115 Berlin", "DE"]
+    assert order.billing_copy["address"] == ["Hauptstraße 1", "10115 Berlin", "Germany"]
     assert (line.plan, line.plan_name, line.billing_model, line.quantity) == (shop.plan, shop.plan.name, "pay_as_you_go", 1)
     assert (line.protection_model, line.file_sync_model) == ("per_gigabyte", "per_user")
     assert (line.login, line.email, line.role) == ("jane.doe", "jane@example.com", "company_admin")
