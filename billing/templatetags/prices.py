@@ -6,9 +6,11 @@ from django import template
 
 from accounts.models import Organization
 from billing import price_list as prices
+from billing.printed import unit_text
 from catalog.models import Plan
 
 register = template.Library()
+register.filter("unit", unit_text)
 
 
 @register.simple_tag

@@ -5,12 +5,15 @@ The pictures land in `<state>/pictures`, to be looked at by people; nothing is c
 """
 
 import os
+import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from config.demo.people import ALICE, BERT, DORA, MIRA, PASSWORD, Person
+from config.demo.story import Story, last_month, set_clock
 from config.processes import ROOT, Stack
 from tests.browser.chromium import LAUNCH
 
@@ -20,8 +23,13 @@ NEXT = "main form button.btn-primary"
 
 def main() -> int:
     state = Path(os.environ.get("CLOUDTILL_STATE") or ROOT / "var" / "shots").resolve()
-    with Stack(state=state, env={"STAFF_MFA_REQUIRED": "false"}) as stack, sync_playwright() as playwright:
-        stack.manage("seed_demo")
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
+    begin, end = last_month(datetime.now(UTC).date())
+    set_clock(state / "clock", begin)
+    env = {"STAFF_MFA_REQUIRED": "false", "CLOCK_FILE": str(state / "clock"), "SANDBOX_NOW": begin.isoformat()}
+    with Stack(state=state, env=env) as stack, sync_playwright() as playwright:
+        Story(stack, folder=state, begin=begin, end=end, second_factors=False).tell()
         browser = playwright.chromium.launch(**LAUNCH)
         for device, viewport in WIDTHS.items():
             folder = state / "pictures" / device
@@ -45,6 +53,12 @@ def _storefront(context: BrowserContext, url: str, folder: Path) -> None:
     for name in ("services", "orders", "invoices", "organization"):
         page.goto(f"{url}/{name}/")
         _keep(page, folder, f"04-{name}")
+    page.goto(f"{url}/invoices/")
+    page.click("main table a")
+    _keep(page, folder, "05-invoice")
+    page.locator("main a[href*='/lines/']").first.click()
+    page.wait_for_timeout(800)
+    _keep(page, folder, "06-explain")
     context.close()
 
 
@@ -104,15 +118,15 @@ def _back_office(context: BrowserContext, url: str, folder: Path) -> None:
     _keep(page, folder, "30-bss-dashboard")
     page.goto(f"{url}/bss/ordering/order/create/")
     _keep(page, folder, "31-bss-create-order")
-    page.goto(f"{url}/bss/accounts/organization/?q=Matterhorn")
+    page.goto(f"{url}/bss/accounts/organization/?q=Carol")
     number = page.inner_text("#result_list tbody a")
     if folder.name == "desktop":
         page.goto(f"{url}/bss/ordering/order/create/?consumer={number}")
         page.select_option("select[name=plan]", index=1)
         page.select_option("select[name=protection_model]", "per_gigabyte")
         page.select_option("select[name=file_sync_model]", "per_user")
-        page.fill("[name=login]", "matterhorn.it")
-        page.fill("[name=email]", "it@matterhorn.example")
+        page.fill("[name=login]", "carol.blum")
+        page.fill("[name=email]", "carol@cafe-carol.example")
         page.click("form:has(select[name=protection_model]) button[type=submit]")
         page.wait_for_timeout(2500)
         _keep(page, folder, "32-bss-order")
@@ -122,9 +136,14 @@ def _back_office(context: BrowserContext, url: str, folder: Path) -> None:
     _keep(page, folder, "34-bss-orders")
     context.clear_cookies()
     _sign_in(page, url, BERT)
-    for name in ("billing/ratecard", "billing/ratecard/import", "billing/billingrun", "billing/invoice"):
-        page.goto(f"{url}/bss/{name}/")
-        _keep(page, folder, f"35-bss-{name.replace('/', '-')}")
+    page.goto(f"{url}/bss/")
+    _keep(page, folder, "35-bss-dashboard-billing")
+    for name in ("ratecard", "ratecard/import", "billingrun", "invoice", "usagerecord"):
+        page.goto(f"{url}/bss/billing/{name}/")
+        _keep(page, folder, f"36-bss-{name.replace('/', '-')}")
+        if name in ("ratecard", "billingrun", "invoice"):
+            page.locator("#result_list tbody a").first.click()
+            _keep(page, folder, f"37-bss-{name}-one")
     context.close()
 
 
