@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from functools import cache
 
 from babel.numbers import get_currency_precision
 
 
+@cache  # asked for every line of every invoice
 def minor_unit(currency: str) -> Decimal:
     """Return the smallest amount of ``currency`` (ISO 4217): 0.01 for EUR, 1 for JPY, 0.001 for KWD."""
     return Decimal(1).scaleb(-get_currency_precision(currency))

@@ -53,8 +53,10 @@ class Story:
     def tell(self) -> dict[str, Any]:
         """Go through the whole story and return the summary."""
         factors = self._seed()
-        dora, direct = self._direct_customer_orders()
-        _, resold = self._reseller_orders()
+        dora, direct = self.direct_customer_orders()
+        self.await_service(dora, direct)
+        alice, resold = self._reseller_orders()
+        self.await_service(alice, resold)
         on_behalf = self._account_manager_orders(factors.get(MIRA.email, ""))
         bert = self._rate_card(factors.get(BERT.email, ""))
         self._month_passes()
@@ -74,7 +76,8 @@ class Story:
         factors: dict[str, str] = json.loads(secrets.read_text(encoding="utf-8")) if self.second_factors else {}
         return factors
 
-    def _direct_customer_orders(self) -> tuple[Visitor, str]:
+    def direct_customer_orders(self) -> tuple[Visitor, str]:
+        """Sign Dora in and take her from the shop page to a placed order; return her and its number."""
         dora = Visitor(self.stack.web_url)
         with self.chapter("Dora, a direct customer, orders in the storefront") as outcome:
             dora.sign_in(DORA.email, PASSWORD)
@@ -82,7 +85,6 @@ class Story:
             self._choose_settings(dora, protection_model="per_gigabyte", file_sync_model="per_user")
             number = self._check_out(dora, login="dora.kern", email=DORA.email)
             outcome(f"order {number}")
-        self._await_service(dora, number)
         return dora, number
 
     def _reseller_orders(self) -> tuple[Visitor, str]:
@@ -103,7 +105,6 @@ class Story:
             self._choose_settings(alice, protection_model="per_workload", file_sync_model="per_user")
             number = self._check_out(alice, login="isebek.admin", email="it@isebek.example")
             outcome(f"order {number} for Isebek Architekten")
-        self._await_service(alice, number)
         return alice, number
 
     def _account_manager_orders(self, second_factor: str) -> str:
@@ -225,7 +226,8 @@ class Story:
         visitor.expect("/orders/")
         return visitor.path.strip("/").split("/")[-1]
 
-    def _await_service(self, visitor: Visitor, number: str) -> None:
+    def await_service(self, visitor: Visitor, number: str) -> None:
+        """Look at the order page until it says that the service is ready."""
         with self.chapter(f"Acronis is brought to agree with {number}") as outcome:
             self._wait_until(visitor, f"/orders/{number}/", "Manage Your Service")
             steps = len(visitor.browser.page.select(".timeline li"))

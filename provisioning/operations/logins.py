@@ -45,7 +45,7 @@ def check_login(*, service_manager: ServiceManager, login: str) -> None:
     if TenantUser.objects.filter(service_manager=service_manager, login__iexact=login).exists():
         raise FieldRefused("login", f"{login} is taken. Choose another.")
     try:
-        answer = vendor.connect(service_manager).users.check_login(login)
+        answer = vendor.connect(service_manager, people_wait=True).users.check_login(login)
     except AcronisError as error:
         raise CannotCheck(f"Acronis could not tell whether {login} is free: {error}") from error
     if answer is LoginCheck.TAKEN:

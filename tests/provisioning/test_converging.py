@@ -325,6 +325,18 @@ def test_a_vendor_that_is_down_does_not_call_a_login_taken(acronis):
         logins.check_login(service_manager=acronis.service_manager, login="jane.doe")
 
 
+def test_nobody_at_a_page_waits_as_long_as_a_worker_does(acronis, monkeypatch):
+    waited = []
+    monkeypatch.setattr(vendor, "sleep", waited.append)
+    acronis.fault(method="GET", path="/check_login", times=9, status=429, headers={"Retry-After": "15"})
+
+    with pytest.raises(logins.CannotCheck):
+        logins.check_login(service_manager=acronis.service_manager, login="jane.doe")
+
+    assert waited == []
+    assert len([call for call in acronis.seen("calls") if call["path"].endswith("/check_login")]) == 1
+
+
 def test_the_preview_is_the_plan_and_changes_nothing(acronis):
     consumer = OrganizationFactory(name="Café Carol", parent=ResellerFactory(name="Alster IT"))
     tenants = len(acronis.seen("tenants"))
