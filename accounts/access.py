@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 
 from accounts.acting import acting_membership
 
@@ -47,24 +47,6 @@ def buyer_required(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return _marked(guarded, "buyer")
-
-
-def staff_required(permission: str) -> Callable[[View], View]:
-    """Staff of the MSP with ``permission`` (app.codename)."""
-
-    def decorate(view: View) -> View:
-        @wraps(view)
-        @login_required
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not request.user.is_staff:
-                raise Http404  # to everybody else the back office does not exist
-            if not request.user.has_perm(permission):
-                raise PermissionDenied("Your groups do not allow this.")
-            return view(request, *args, **kwargs)
-
-        return _marked(guarded, f"staff:{permission}")
-
-    return decorate
 
 
 def _marked(view: View, access: str) -> View:

@@ -89,7 +89,7 @@ class OrganizationAdmin(BssAdmin):
     inlines = (MembershipInline,)
     fieldsets = (
         (None, {"fields": ("number", ("kind", "parent"), "name")}),
-        ("Billing", {"fields": ("billing_email", "tax_id", ("currency", "payment_terms_days"), "credit_limit", "payment_details")}),
+        ("Billing", {"fields": ("billing_email", "tax_id", ("currency", "payment_terms_days"), "payment_details")}),
         ("Address", {"fields": ("address_line1", "address_line2", ("postcode", "city"), "country")}),
         ("How it works with us", {"fields": (("time_zone", "language"), "orders_execute_automatically")}),
     )

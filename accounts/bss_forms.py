@@ -31,14 +31,11 @@ class OrganizationForm(forms.ModelForm):
             "tax_id",
             "payment_terms_days",
             "payment_details",
-            "credit_limit",
             "orders_execute_automatically",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "credit_limit" in self.fields:
-            self._offer_currencies()
         if "kind" in self.fields:
             self.fields["kind"].choices = self._kinds()  # type: ignore[attr-defined]
         if "parent" in self.fields:
@@ -46,13 +43,6 @@ class OrganizationForm(forms.ModelForm):
             self.fields["parent"].queryset = Organization.objects.filter(kind__in=parents)  # type: ignore[attr-defined]
             self.fields["parent"].label = "Belongs to"
             self.fields["parent"].help_text = "A direct customer and a reseller belong to the MSP, an end customer to its reseller."
-
-    def _offer_currencies(self) -> None:
-        """Begin the list of the credit limit's currencies with the organization's own."""
-        own = self.instance.currency
-        choices = [(code, code) for code in sorted(list_currencies(), key=lambda code: (code != own, code))]
-        amount: Any = self.fields["credit_limit"]
-        amount.fields[1].choices = amount.widget.widgets[1].choices = choices
 
     @staticmethod
     def _kinds() -> list[tuple[str, str]]:
@@ -81,9 +71,6 @@ class OrganizationForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         self._check_parent(cleaned)
-        limit, currency = cleaned.get("credit_limit"), cleaned.get("currency")
-        if limit is not None and currency and str(limit.currency) != currency:
-            self.add_error("credit_limit", f"The credit limit is in the organization's currency, {currency}.")
         return cleaned
 
     def _check_parent(self, cleaned: dict[str, Any]) -> None:

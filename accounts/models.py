@@ -12,7 +12,6 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
-from djmoney.models.fields import MoneyField
 
 from common.querysets import LockingQuerySet
 
@@ -97,9 +96,6 @@ class Organization(models.Model):
     payment_details = models.TextField(
         blank=True, help_text="How buyers pay this seller: bank, IBAN, BIC. Printed on its invoices."
     )
-    credit_limit = MoneyField(
-        max_digits=17, decimal_places=3, null=True, blank=True, default_currency="EUR", help_text="Empty: unlimited."
-    )
     orders_execute_automatically = models.BooleanField(default=True, help_text="Off: an account manager executes each order.")
     created_at = models.DateTimeField()
 
@@ -137,10 +133,6 @@ class Organization(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def is_direct_customer(self) -> bool:
-        return self.kind == self.Kind.CUSTOMER and self.parent is not None and self.parent.kind == self.Kind.MSP
 
     @property
     def reseller(self) -> "Organization | None":

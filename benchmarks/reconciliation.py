@@ -53,10 +53,10 @@ def _world() -> ServiceManager:
 _ROWS = (
     """
     INSERT INTO accounts_organization (number, kind, parent_id, name, currency, country, time_zone, language, billing_email,
-        address_line1, address_line2, postcode, city, tax_id, payment_terms_days, payment_details, credit_limit_currency,
+        address_line1, address_line2, postcode, city, tax_id, payment_terms_days, payment_details,
         orders_execute_automatically, created_at)
     SELECT %(name)s || n, 'customer', (SELECT id FROM accounts_organization WHERE kind = 'msp'), 'Customer ' || n, 'EUR', 'DE',
-        'Europe/Berlin', 'en', 'billing@example.com', '', '', '', '', '', 14, '', 'EUR', true, now()
+        'Europe/Berlin', 'en', 'billing@example.com', '', '', '', '', '', 14, '', true, now()
     FROM generate_series(1, %(tenants)s) n
     """,
     """

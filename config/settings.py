@@ -60,7 +60,6 @@ INSTALLED_APPS = [
     "csp",
     "django_bootstrap5",
     "django_htmx",
-    "djmoney",
     "pgtrigger",
     "pghistory",
     "post_office",

@@ -7,18 +7,10 @@ import moneyed
 from django.db import transaction
 
 from billing.models import ExchangeRate
-from common.errors import DomainError, FieldRefused
+from common.errors import FieldRefused
 from common.fields import UnitPriceField
 
 _NO_MONEY = frozenset({"XXX", "XTS"})  # ISO 4217: “no currency”, and for tests
-
-
-class MissingExchangeRate(DomainError):
-    """Two currencies have no exchange rate on a day."""
-
-    def __init__(self, base: str, quote: str, day: date) -> None:
-        super().__init__(f"There is no exchange rate from {base} to {quote} on {day:%-d %b %Y}.")
-        self.base, self.quote, self.day = base, quote, day
 
 
 @transaction.atomic(durable=True)
@@ -37,22 +29,6 @@ def set_exchange_rate(*, base: str, quote: str, valid_from: date, rate: Decimal)
     require_rate("rate", rate)
     row, _ = ExchangeRate.objects.update_or_create(base=base, quote=quote, valid_from=valid_from, defaults={"rate": rate})
     return row
-
-
-def rate_on(base: str, quote: str, day: date) -> Decimal:
-    """
-    Return what one unit of ``base`` costs in ``quote`` on a day: the last rate that became valid until then; 1 within a currency.
-
-    A pair is never turned round: the rate back is a rate of its own.
-
-    :raises MissingExchangeRate: none is valid on that day.
-    """
-    if base == quote:
-        return Decimal(1)
-    found = ExchangeRate.objects.filter(base=base, quote=quote, valid_from__lte=day).order_by("-valid_from").first()
-    if found is None:
-        raise MissingExchangeRate(base, quote, day)
-    return found.rate
 
 
 # Steps: inside or outside the caller's transaction

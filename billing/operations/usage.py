@@ -21,7 +21,6 @@ from psycopg.sql import SQL, Composed, Identifier
 from billing.models import Subscription
 from common.errors import DomainError
 from common.periods import Period
-from provisioning import vendor
 from provisioning.acronis.errors import AcronisError
 from provisioning.locks import REPORT, TenantBusy, alone
 from provisioning.models import ServiceManager, VendorReport
@@ -200,7 +199,7 @@ def load_report(*, report_id: int, at: datetime, lines: Iterable[str] | None = N
 
 def _load_or_say_why(report: VendorReport, lines: Iterable[str] | None, *, at: datetime) -> None:
     try:
-        loaded = _load(report, _lines(report) if lines is None else lines, at=at)
+        loaded = _load(report, reports.lines(report) if lines is None else lines, at=at)
     except AcronisError as error:
         reports.put_off(report, error, at=at)
         logger.warning("report put off", extra={"report": report.pk})
@@ -209,10 +208,6 @@ def _load_or_say_why(report: VendorReport, lines: Iterable[str] | None, *, at: d
         logger.warning("report refused", extra={"report": report.pk})
     else:
         logger.info("report loaded", extra={"report": report.pk, "readings": loaded.readings, "unmapped": loaded.unmapped})
-
-
-def _lines(report: VendorReport) -> Iterator[str]:
-    return vendor.connect(report.service_manager).reports.lines(str(report.vendor_id), str(report.stored_id))
 
 
 @transaction.atomic(durable=True)

@@ -55,13 +55,13 @@ def advance(*, report_id: int, at: datetime) -> VendorReport:
     return report
 
 
-def rows(report: VendorReport) -> Iterator[dict[str, str]]:
+def lines(report: VendorReport) -> Iterator[str]:
     """
-    Stream the report's rows, by the vendor's csv_v2_0 column names, without holding the file.
+    Stream the lines of the report's file (csv_v2_0, the header first) without holding it.
 
     :raises AcronisError: the download broke or the file is damaged; what came before it must be thrown away.
     """
-    return vendor.connect(report.service_manager).reports.rows(str(report.vendor_id), str(report.stored_id))
+    return vendor.connect(report.service_manager).reports.lines(str(report.vendor_id), str(report.stored_id))
 
 
 def put_off(report: VendorReport, error: AcronisError, *, at: datetime) -> None:

@@ -23,8 +23,6 @@ def filled(parent, /, **changes):
         "language": "en",
         "payment_terms_days": "14",
         "orders_execute_automatically": "on",
-        "credit_limit_0": "",
-        "credit_limit_1": "EUR",
         "memberships-TOTAL_FORMS": "0",
         "memberships-INITIAL_FORMS": "0",
         **changes,
@@ -62,7 +60,6 @@ def test_a_customer_is_added_together_with_its_people(personas):
         ({"time_zone": "Berlin"}, "time_zone"),
         ({"billing_email": "nobody"}, "billing_email"),
         ({"payment_terms_days": "999"}, "payment_terms_days"),
-        ({"credit_limit_0": "100", "credit_limit_1": "USD"}, "credit_limit"),
     ],
 )
 def test_what_is_wrong_is_said_beside_its_field(personas, changes, field):

@@ -19,7 +19,6 @@ def test_a_new_customer_gets_a_number_and_its_parents_habits():
     assert customer.number.startswith("C")
     assert (customer.currency, customer.country, customer.time_zone) == ("CHF", "CH", "Europe/Zurich")
     assert customer.reseller == reseller
-    assert not customer.is_direct_customer
 
 
 def test_numbers_are_never_given_twice():

@@ -17,10 +17,11 @@ from openpyxl import load_workbook
 
 from billing.models import ExchangeRate, Rate, RateCard
 from billing.operations import exchange_rates, rate_cards
-from billing.operations.exchange_rates import MissingExchangeRate
+from billing.queries.rating_inputs import MissingExchangeRate, price_book
 from billing.sheets import HEADER, SheetRefused
 from catalog.models import ProductGroup
 from common.errors import FieldRefused
+from common.periods import Period
 from provisioning.models import ServiceManager, VendorOfferingItem, VendorStorage
 from tests import factories
 from tests.billing.sheets import STORAGE_ROW, workbook
@@ -279,21 +280,25 @@ def test_the_command_says_what_is_wrong(group: ProductGroup, tmp_path: Path, cha
 # --- Exchange rates -----------------------------------------------------------------------------------------------------
 
 
-def test_the_rate_of_a_day_is_the_last_that_became_valid(db: None) -> None:
+def rate_in(month: str, base: str = "EUR", quote: str = "USD") -> Decimal:
+    return price_book(set(), Period.parse_month(month)).exchange_rate(base, quote)
+
+
+def test_the_rate_of_a_month_is_the_last_that_became_valid_in_it(db: None) -> None:
     exchange_rates.set_exchange_rate(base="EUR", quote="USD", valid_from=date(2026, 10, 1), rate=Decimal("1.1"))
-    exchange_rates.set_exchange_rate(base="EUR", quote="USD", valid_from=date(2026, 10, 15), rate=Decimal("1.2"))
+    exchange_rates.set_exchange_rate(base="EUR", quote="USD", valid_from=date(2026, 11, 1), rate=Decimal("1.2"))
 
-    assert exchange_rates.rate_on("EUR", "USD", date(2026, 10, 14)) == Decimal("1.1")
-    assert exchange_rates.rate_on("EUR", "USD", date(2026, 10, 15)) == Decimal("1.2")
-    assert exchange_rates.rate_on("EUR", "EUR", date(2020, 1, 1)) == 1
+    assert rate_in("2026-10") == Decimal("1.1")
+    assert rate_in("2026-11") == rate_in("2026-12") == Decimal("1.2")
+    assert rate_in("2020-01", "EUR", "EUR") == 1
 
 
-@pytest.mark.parametrize(("base", "quote", "day"), [("EUR", "USD", date(2026, 9, 30)), ("USD", "EUR", date(2026, 10, 14))])
-def test_a_missing_rate_names_the_pair_and_the_day(db: None, base: str, quote: str, day: date) -> None:
+@pytest.mark.parametrize(("base", "quote", "month"), [("EUR", "USD", "2026-09"), ("USD", "EUR", "2026-10")])
+def test_a_missing_rate_names_the_pair_and_the_day(db: None, base: str, quote: str, month: str) -> None:
     exchange_rates.set_exchange_rate(base="EUR", quote="USD", valid_from=date(2026, 10, 1), rate=Decimal("1.1"))
 
-    with pytest.raises(MissingExchangeRate, match=f"no exchange rate from {base} to {quote} on {day.day} "):
-        exchange_rates.rate_on(base, quote, day)
+    with pytest.raises(MissingExchangeRate, match=f"no exchange rate from {base} to {quote} valid on {month}"):
+        rate_in(month, base, quote)
 
 
 def test_a_rate_for_the_same_day_is_replaced(db: None) -> None:

@@ -432,7 +432,9 @@ def vendor_answers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return report
 
     monkeypatch.setattr(reports, "advance", advance)
-    monkeypatch.setattr(usage, "_lines", lambda report: lines([reading(report.service_manager.tenants.get(), report.period_start)]))
+    monkeypatch.setattr(
+        reports, "lines", lambda report: lines([reading(report.service_manager.tenants.get(), report.period_start)])
+    )
     return looks
 
 

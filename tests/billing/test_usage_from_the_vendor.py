@@ -1,5 +1,6 @@
 """Usage all the way: the real client asks the sandbox for a month's report, and its lines become readings."""
 
+import csv
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -50,7 +51,7 @@ def test_the_readings_are_the_lines_of_the_vendors_report(acronis: LocalAcronis)
     [report] = collected(acronis).reports
 
     assert (report.status, report.error) == ("loaded", "")
-    lines = [row for row in reports.rows(report) if row["tenant.customer_id"] == tenant.key]
+    lines = [row for row in csv.DictReader(reports.lines(report)) if row["tenant.customer_id"] == tenant.key]
     kept = UsageRecord.objects.filter(tenant=tenant)
     assert len(lines) == kept.count() > 31
     assert {
@@ -65,7 +66,7 @@ def test_a_resellers_own_lines_are_sums_and_count_for_nobody(acronis: LocalAcron
 
     [report] = collected(acronis).reports
 
-    kinds = {row["tenant.kind"] for row in reports.rows(report)}
+    kinds = {row["tenant.kind"] for row in csv.DictReader(reports.lines(report))}
     assert kinds == {"partner", "customer"}
     assert set(UsageRecord.objects.values_list("tenant", flat=True)) == {tenant.pk}
     assert report.rows_loaded == UsageRecord.objects.count()
