@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.core.management import get_commands
 
 from config import processes
 from config.celery import app as celery_app
@@ -166,8 +167,12 @@ def test_modules_that_containers_run_exist() -> None:
                 assert (ROOT / (application.partition(":")[0].replace(".", "/") + ".py")).exists()
             case ["celery", "-A", package, *_]:
                 assert (ROOT / package / "celery.py").exists()
+            case ["sh", "-c", script] if script.startswith("exec valkey-server "):
+                continue
             case ["sh", "-c", script]:
-                assert shlex.split(script)[:2] == ["exec", "valkey-server"]
+                for part in script.split(" && "):
+                    assert shlex.split(part)[:2] == ["python", "manage.py"]
+                    assert shlex.split(part)[2] in get_commands(), part
             case other:
                 assert other == [], other
 
