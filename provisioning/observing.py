@@ -1,5 +1,6 @@
 """From rows and the vendor's answers to the plain values that `planning` compares."""
 
+from common.errors import DomainError
 from provisioning import vendor
 from provisioning.acronis.client import Acronis
 from provisioning.acronis.types import OfferingItem, VendorTenant, VendorUser
@@ -17,6 +18,10 @@ from provisioning.planning import (
 )
 
 NAME_LENGTH = 200
+
+
+class NothingWished(DomainError):
+    """No row says what the tenant should have."""
 
 
 def find_tenant(tenant: Tenant, acronis: Acronis) -> VendorTenant | None:
@@ -78,10 +83,13 @@ def wished_items(tenant: Tenant, acronis: Acronis) -> frozenset[Item]:
     Return the offering items the tenant should have; what its parent can give is asked of the vendor.
 
     :raises ItemsNotAvailable: the parent does not offer an edition that was ordered.
+    :raises NothingWished: a customer without a live service. Its items are left as they are: turning them off destroys data.
     """
     if tenant.kind == Tenant.Kind.PARTNER:
         return items_for_partner(available_items(tenant.service_manager, acronis, parent=parent_id(tenant), kind=tenant.kind))
-    service = tenant.services.live().select_related("backup_storage").get()
+    service = tenant.services.live().select_related("backup_storage").first()
+    if service is None:
+        raise NothingWished(f"{tenant.organization} has no live service; nothing is to be done at Acronis.")
     return customer_items(
         tenant.service_manager,
         acronis,

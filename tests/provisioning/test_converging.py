@@ -8,6 +8,7 @@ from common.errors import DomainError, FieldRefused
 from provisioning import vendor
 from provisioning.acronis.errors import AcronisError
 from provisioning.models import FileSyncModel, Hold, ProtectionModel, ServiceManager, Tenant
+from provisioning.observing import NothingWished
 from provisioning.operations import connection, converging, logins, preview, wishes
 from tests.factories import AT, OrganizationFactory, ResellerFactory, TenantFactory, TenantUserFactory
 
@@ -425,6 +426,17 @@ def test_a_refusal_waits_for_a_person(acronis):
     tenant.refresh_from_db()
     assert tenant.next_try_at is None
     assert "msp-admin is taken" in tenant.last_error
+
+
+def test_a_tenant_without_a_live_service_is_left_as_it_is(acronis):
+    tenant = wished(acronis)
+    converging.converge(tenant.pk, clock=clock)
+    tenant.services.update(ended_at=clock())
+
+    with pytest.raises(NothingWished, match="has no live service"):
+        converging.converge(tenant.pk, clock=clock)
+
+    assert len(enabled_items(acronis, tenant)) > 20
 
 
 def test_an_open_transaction_never_waits_for_the_vendor(acronis):

@@ -28,10 +28,14 @@ class Command(BaseCommand):
         signal.signal(signal.SIGHUP, signal.default_int_handler)
         self.stdout.write("Starting database, queue, vendor, web server, worker and beat; the first time takes half a minute.")
         self.stdout.flush()
+        asks_staff = ENV["STAFF_MFA_REQUIRED"].lower() in ("true", "1", "on", "yes")
         try:
             with Stack(state=Path(settings.STATE), port=port, env=ENV) as stack:
                 self.stdout.write(stack.manage("seed_demo"))
                 self.stdout.write(f"Cloudtill runs at {stack.web_url}, the vendor at {stack.sandbox_url}.")
+                self.stdout.write(
+                    f"Staff work in the BSS: {stack.web_url}/bss/{'' if asks_staff else ' (second factor off, for trying out)'}."
+                )
                 self.stdout.write(f"Logs are in {os.path.relpath(stack.state / 'log')}. Ctrl-C stops everything.")
                 self.stdout.flush()
                 stack.wait()
