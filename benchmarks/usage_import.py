@@ -18,7 +18,7 @@ from django.db import connection
 
 from accounts.models import Organization
 from billing.models import UsageRecord
-from billing.operations import usage
+from billing.operations import usage_loading
 from common.periods import Period
 from provisioning.acronis import report_file
 from provisioning.models import ServiceManager, Tenant, VendorReport
@@ -81,7 +81,7 @@ def _timed(work: Callable[[], None], *, empty: bool) -> float:
 
 def _load(path: Path, manager: ServiceManager) -> None:
     report = _report(manager, VendorReport.Status.READY)
-    report = usage.load_report(report_id=report.pk, at=AT, lines=_lines(path))
+    report = usage_loading.load_report(report_id=report.pk, at=AT, lines=_lines(path))
     assert report.status == VendorReport.Status.LOADED, report.error
     assert report.rows_loaded == ROWS
 
@@ -92,7 +92,7 @@ def _plain(path: Path, manager: ServiceManager) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE plain ({columns})")
         with cursor.copy("COPY plain FROM STDIN (FORMAT csv, HEADER true)") as copy:
-            for piece in usage._pieces(_lines(path)):
+            for piece in usage_loading._pieces(_lines(path)):
                 copy.write(piece)
         cursor.execute("ANALYZE plain")
         cursor.execute(_PLAIN_UPSERT, [_report(manager, VendorReport.Status.LOADED).pk])

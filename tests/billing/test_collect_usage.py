@@ -11,7 +11,6 @@ from django.core.management import CommandError, call_command
 from billing import tasks
 from billing.management.commands import collect_usage
 from billing.models import UsageRecord
-from billing.operations import usage
 from common import clock
 from provisioning.models import Tenant, VendorReport
 from provisioning.operations import reports
@@ -57,7 +56,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch, moment: list[datetime]) -> dict[str,
         return report
 
     monkeypatch.setattr(reports, "advance", advance)
-    monkeypatch.setattr(usage, "_lines", lambda report: answers["file"](report))
+    monkeypatch.setattr(reports, "lines", lambda report: answers["file"](report))
     return answers
 
 
@@ -105,6 +104,7 @@ def test_a_report_that_fails_is_told_with_its_reason(tenant: Tenant, vendor: dic
     [
         ({"period": "October"}, "“October” is not a month"),
         ({"day": "31.10.2026"}, "“31.10.2026” is not a day"),
+        ({"day": "9999-12-31"}, "“9999-12-31” is not a day"),
         ({"day": "2026-12-24"}, "There is no usage of 2026-12-24 to 2026-12-24 yet"),
     ],
 )
