@@ -5,6 +5,7 @@ Without DATABASE_URL and REDIS_URL a real PostgreSQL and a real Valkey start und
 is for development and demonstration. With them set, nothing embedded starts.
 """
 
+from datetime import timedelta
 from pathlib import Path
 
 import bootstrap_wrapper
@@ -195,7 +196,7 @@ POST_OFFICE = {
     "DEFAULT_PRIORITY": "medium",  # stays in the outbox until a task sends it
     "CELERY_ENABLED": False,
     "MAX_RETRIES": 5,
-    "RETRY_INTERVAL": 60 * 5,
+    "RETRY_INTERVAL": timedelta(minutes=5),
 }
 
 # --- Doors --------------------------------------------------------------------------------------------------------------
