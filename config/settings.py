@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "accounts.middleware.SecondFactorMiddleware",
     "pghistory.middleware.HistoryMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "common.middleware.NoNulMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -1,0 +1,22 @@
+"""What no page has to think about."""
+
+from collections.abc import Callable
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+
+class NoNulMiddleware:
+    """
+    Answers 404 to an address with a NUL character in its path or its query.
+
+    PostgreSQL's texts cannot hold one, so it names nothing; asked for it, the database would raise an error. Forms refuse it
+    by themselves.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            raise Http404
+        return self.get_response(request)
