@@ -42,7 +42,7 @@ class Period:
 
         :raises MalformedPeriod: the text is no month.
         """
-        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text) or text.startswith("0000"):
+        if not re.fullmatch(r"2[0-9]{3}-(0[1-9]|1[0-2])", text):  # of this millennium: \d takes digits of every script
             raise MalformedPeriod(f"“{text}” is not a month; write it as YYYY-MM, for example 2026-10.")
         year, month = map(int, text.split("-"))
         return cls.month_of(date(year, month, 1))

@@ -57,6 +57,12 @@ def test_what_cannot_be_done_is_told_in_a_sentence(used: Personas, command: str,
         call_command(command, **options)
 
 
+@pytest.mark.parametrize("command", ["bill", "issue"])
+def test_a_malformed_day_on_the_command_line_is_told_in_a_sentence(command: str) -> None:
+    with pytest.raises(CommandError, match="“2026-02-30” is not a day; write it as YYYY-MM-DD"):
+        call_command(command, "--period=2026-10", "--on=2026-02-30")
+
+
 def test_beat_bills_the_month_before_for_everybody(used: Personas) -> None:
     with time_machine.travel(datetime(2026, 11, 1, 7, 30, tzinfo=UTC), tick=False):
         current_app.tasks["billing.bill_last_month"].delay()

@@ -264,7 +264,7 @@ def test_a_card_is_imported_by_command(tmp_path: Path) -> None:
         ({"month": "October"}, "“October” is not a month"),
         ({"exchange_rate": "much"}, "“much” is not a number"),
         ({"currency": "EURO"}, "“EURO” is not a currency"),
-        ({"file": "nowhere.xlsx"}, "nowhere.xlsx"),
+        ({"file": "nowhere.xlsx"}, r"^nowhere.xlsx cannot be read: No such file or directory\.$"),
         ({}, "Row 2, Item: “tape_robot” is not an item"),
     ],
 )

@@ -61,7 +61,10 @@ def test_a_period_that_does_not_end_after_its_start_is_refused():
         Period(date(2026, 1, 1), date(2026, 1, 1))
 
 
-@pytest.mark.parametrize("text", ["2026-13", "2026-1", "26-01", "", "October", "2026-10-01", "0000-01"])
+@pytest.mark.parametrize(
+    "text",
+    ["2026-13", "2026-1", "26-01", "", "October", "2026-10-01", "0000-01", "0001-01", "9999-12", "２０２６-10"],
+)
 def test_what_is_no_month_is_refused_with_an_example(text):
     with pytest.raises(MalformedPeriod, match="write it as YYYY-MM"):
         Period.parse_month(text)

@@ -11,6 +11,7 @@ from django.db.models import Count, Sum
 from accounts.models import Organization
 from billing.models import BillingRun
 from billing.operations import runs
+from common.arguments import day
 from common.clock import now
 from common.errors import DomainError
 from common.money import round_money
@@ -23,7 +24,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--period", required=True, help="a month, YYYY-MM")
         parser.add_argument("--seller", help="number of the organization that sells; without it all of them")
-        parser.add_argument("--on", type=date.fromisoformat, help="bill as on that day, YYYY-MM-DD; without it today")
+        parser.add_argument("--on", type=day, help="bill as on that day, YYYY-MM-DD; without it today")
 
     def handle(self, *_: Any, period: str, seller: str | None, on: date | None, **__: Any) -> None:
         try:

@@ -60,6 +60,6 @@ def _sentence(report: VendorReport) -> str:
 def _day(text: str) -> Period:
     try:
         day = date.fromisoformat(text)
-    except ValueError:
+        return Period(day, day + timedelta(days=1))
+    except (ValueError, OverflowError):  # the last day of all has no day after it
         raise CommandError(f"“{text}” is not a day; write it as YYYY-MM-DD, for example 2026-10-03.") from None
-    return Period(day, day + timedelta(days=1))

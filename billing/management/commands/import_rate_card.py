@@ -41,7 +41,9 @@ class Command(BaseCommand):
                 )
         except SheetRefused as refusal:
             raise CommandError("\n".join(str(error) for error in refusal.errors)) from refusal
-        except (DomainError, OSError) as refusal:
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error.strerror or error}.") from error
+        except DomainError as refusal:
             raise CommandError(str(refusal)) from refusal
         count = card.rates.count()
         self.stdout.write(f"{card}: {count} {'rate' if count == 1 else 'rates'}.")

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from billing.models import BillingRun
 from billing.operations import invoices
+from common.arguments import day
 from common.clock import today
 from common.errors import DomainError
 from common.periods import Period
@@ -19,7 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--period", required=True, help="a month, YYYY-MM")
         parser.add_argument("--seller", help="number of the organization that sells; without it all of them")
-        parser.add_argument("--on", type=date.fromisoformat, help="date of the invoices, YYYY-MM-DD; without it today")
+        parser.add_argument("--on", type=day, help="date of the invoices, YYYY-MM-DD; without it today")
 
     def handle(self, *_: Any, period: str, seller: str | None, on: date | None, **__: Any) -> None:
         try:
