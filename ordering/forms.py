@@ -44,12 +44,12 @@ class LineSettingsForm(forms.Form):
     protection_model = forms.ChoiceField(
         label="Protection Licensing Model",
         choices=[CHOOSE, *ProtectionModel.choices],
-        error_messages={"required": "Choose a Protection Licensing Model."},
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose a Protection Licensing Model."),
     )
     file_sync_model = forms.ChoiceField(
         label="File Sync & Share Licensing Model",
         choices=[CHOOSE, *FileSyncModel.choices],
-        error_messages={"required": "Choose a File Sync & Share Licensing Model."},
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose a File Sync & Share Licensing Model."),
     )
 
     def __init__(self, answer: QueryDict | None, *, line: BasketLine) -> None:

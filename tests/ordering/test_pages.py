@@ -192,10 +192,11 @@ def test_a_product_page_that_asks_for_more_than_one_is_refused(shop, dora, quant
         ("file_sync_model", "Choose a File Sync &amp; Share Licensing Model."),
     ],
 )
-def test_a_missing_licensing_model_is_refused_beside_the_field(shop, dora, field, sentence):
+@pytest.mark.parametrize("sent", ["", "per_sheep"])
+def test_a_missing_or_invented_licensing_model_is_refused_beside_the_field(shop, dora, field, sentence, sent):
     basket = shop.basket()
 
-    page = text_of(dora.post(BASKET, {"action": "proceed", **settings_of(basket, **{field: ""})}))
+    page = text_of(dora.post(BASKET, {"action": "proceed", **settings_of(basket, **{field: sent})}))
 
     assert error_at(page, f"id_{basket.lines.get().pk}-{field}") == [sentence]
     assert basket.lines.get().protection_model == ""
