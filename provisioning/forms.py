@@ -6,6 +6,7 @@ from babel.numbers import list_currencies
 from django import forms
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminURLInputWidget
 
+from provisioning.acronis.connection import data_centre_url
 from provisioning.models import ServiceManager, VendorStorage
 
 
@@ -48,6 +49,12 @@ class ServiceManagerForm(forms.ModelForm):
             self.fields["client_secret"].help_text = (
                 kept if self.instance.pk else "Shown once by the vendor when you create the API client."
             )
+
+    def clean_base_url(self) -> str:
+        try:
+            return data_centre_url(self.cleaned_data["base_url"])
+        except ValueError:
+            raise forms.ValidationError("Enter the address of a data centre, such as https://eu2-cloud.acronis.com.") from None
 
     def clean_client_secret(self) -> str:
         typed = str(self.cleaned_data["client_secret"])

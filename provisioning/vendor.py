@@ -19,7 +19,7 @@ sleep: Callable[[float], None] = time.sleep
 
 
 class NotConnected(DomainError):
-    """The service manager has not been tested yet, so its root tenant is not known."""
+    """The service manager's address is wrong, or has not been tested yet, so its root tenant is not known."""
 
 
 PEOPLES_PATIENCE = 4.0  # seconds for an answer while somebody looks at a page
@@ -32,13 +32,17 @@ def connect(service_manager: ServiceManager, *, people_wait: bool = False) -> Ac
     :param people_wait: a person looks at the page meanwhile: short time limits, no pauses between tries, no waiting where the
         vendor asks for a pause. What cannot be said at once is then not said.
 
+    :raises NotConnected: its address is not one of a data centre.
     :raises RuntimeError: a transaction is open; the vendor may take half a minute, and locks must not wait for it.
     """
     # Django's own test cases wrap every test in transactions that they mark; those do not count.
     if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
         raise RuntimeError("The vendor must not be asked while a database transaction is open.")
     account = (service_manager.base_url, service_manager.client_id, service_manager.client_secret)
-    return _client(*account, id(transport), people_wait)
+    try:
+        return _client(*account, id(transport), people_wait)
+    except ValueError as error:
+        raise NotConnected(f"{service_manager} cannot be asked: {error}.") from error
 
 
 def root_tenant(service_manager: ServiceManager) -> str:

@@ -25,7 +25,7 @@ def test_connection(*, service_manager_id: int, at: datetime) -> str:
     try:
         acronis = vendor.connect(manager)
         root = acronis.tenants.get(acronis.clients.get(manager.client_id).tenant_id)
-    except (AcronisError, ValueError) as error:
+    except (AcronisError, vendor.NotConnected) as error:
         _keep(manager, at, result=f"Failed: {error}")
         raise ConnectionFailed(str(error)) from error
     sentence = f"Connected to the tenant “{root.name}”."

@@ -46,7 +46,7 @@ def check_login(*, service_manager: ServiceManager, login: str) -> None:
         raise FieldRefused("login", f"{login} is taken. Choose another.")
     try:
         answer = vendor.connect(service_manager, people_wait=True).users.check_login(login)
-    except AcronisError as error:
+    except (AcronisError, vendor.NotConnected) as error:
         raise CannotCheck(f"Acronis could not tell whether {login} is free: {error}") from error
     if answer is LoginCheck.TAKEN:
         raise FieldRefused("login", f"{login} is taken. Choose another.")

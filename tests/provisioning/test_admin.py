@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from provisioning.models import ServiceManager, TenantUser, VendorStorage
-from provisioning.operations import converging, wishes
+from provisioning.operations import converging, logins, wishes
 from tests import factories
 from tests.factories import AT
 
@@ -164,3 +164,23 @@ def test_a_tenant_is_found_by_the_id_people_copy_from_the_portal(personas):
     page = personas.client("mira").get(reverse("admin:provisioning_tenant_changelist"), {"q": str(tenant.vendor_id)})
 
     assert list(page.context["cl"].result_list) == [tenant]
+
+
+@pytest.mark.parametrize(
+    "address", ["ftp://eu2-cloud.acronis.com", "https://me:secret@eu2-cloud.acronis.com", "https://eu2-cloud.acronis.com/?a=b"]
+)
+def test_an_address_that_is_no_data_centre_is_refused_beside_its_field(personas, address):
+    manager = factories.ServiceManagerFactory()
+
+    page = personas.client("mira").post(url("change", manager), filled(manager, base_url=address)).content.decode()
+
+    manager.refresh_from_db()
+    assert "Enter the address of a data centre" in page
+    assert manager.base_url == "http://acronis.test"
+
+
+def test_a_wrong_address_in_the_database_is_a_sentence_for_whoever_asks(db):
+    manager = factories.ServiceManagerFactory(base_url="junk")
+
+    with pytest.raises(logins.CannotCheck, match="cannot be asked: 'junk' is not the web address of a data centre"):
+        logins.check_login(service_manager=manager, login="jane.doe")

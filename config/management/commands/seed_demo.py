@@ -11,6 +11,7 @@ from common import clock
 from common.errors import DomainError
 from config.demo import people, world
 from config.keeper import write_once
+from provisioning.acronis.connection import data_centre_url
 
 
 class Command(BaseCommand):
@@ -27,6 +28,10 @@ class Command(BaseCommand):
         if missing := [variable for variable in variables.values() if not os.environ.get(variable)]:
             raise CommandError(f"{', '.join(missing)} must name the vendor; `make up` sets them to the local sandbox.")
         vendor = {name: os.environ[variable] for name, variable in variables.items()}
+        try:
+            data_centre_url(vendor["url"])  # before anything is changed
+        except ValueError as error:
+            raise CommandError(f"{variables['url']}: {error}.") from error
         try:
             world.make_world(at=clock.now(), vendor=vendor, with_rate_card=not without_rate_card)
         except DomainError as refusal:
