@@ -11,6 +11,9 @@ def day(text: str) -> date:
     :raises ArgumentTypeError: the text is no day.
     """
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
+        if not 2000 <= found.year < 3000:  # as months are read: terms of payment are added to it
+            raise ValueError(text)
+        return found
     except ValueError:
         raise ArgumentTypeError(f"“{text}” is not a day; write it as YYYY-MM-DD, for example 2026-10-03.") from None

@@ -11,12 +11,17 @@ from accounts.models import Organization, User
 from billing import emails
 from billing.models import Invoice, ParkedAccount
 from common.errors import DomainError
+from common.periods import Period
 
 logger = logging.getLogger(__name__)
 
 
 class NothingToIssue(DomainError):
     """The draft has no lines."""
+
+
+class DatedTooEarly(DomainError):
+    """An invoice would be dated before the period it bills is over."""
 
 
 class AccountParked(DomainError):
@@ -32,6 +37,7 @@ def issue_invoice(*, invoice_id: int, on: date, by: User | None) -> Invoice:
     reseller by its own number and year. ``by`` is kept in the history; None for the system itself.
 
     :raises NothingToIssue: the draft has no lines.
+    :raises DatedTooEarly: on that date the period it bills is not over.
     :raises AccountParked: billing has to succeed first.
     """
     buyer_id = Invoice.objects.values_list("buyer_id", flat=True).get(pk=invoice_id)
@@ -39,7 +45,7 @@ def issue_invoice(*, invoice_id: int, on: date, by: User | None) -> Invoice:
     invoice = Invoice.objects.locked().select_related("seller", "venture").get(pk=invoice_id)
     if invoice.status == Invoice.Status.ISSUED:
         return invoice
-    _check_issuable(invoice)
+    _check_issuable(invoice, on)
     with pghistory.context(operation="issue_invoice", user=by.pk if by else None):
         _issue(invoice, buyer, on)
     emails.invoice_issued(invoice)
@@ -66,7 +72,10 @@ def issue_drafts(*, run_id: int, on: date, by: User | None) -> int:
 # --- Steps: inside the caller's transaction --------------------------------------------------------------------------------
 
 
-def _check_issuable(invoice: Invoice) -> None:
+def _check_issuable(invoice: Invoice, on: date) -> None:
+    if invoice.run is not None and on < invoice.run.period_end:
+        billed = Period(invoice.run.period_start, invoice.run.period_end)
+        raise DatedTooEarly(f"An invoice of {billed} cannot be dated {on}; the earliest date is {billed.end}.")
     if not invoice.lines.exists():
         raise NothingToIssue("This draft has no lines; there is nothing to issue.")
     parked = ParkedAccount.objects.filter(run=invoice.run_id, buyer=invoice.buyer_id).first()

@@ -58,9 +58,10 @@ def test_what_cannot_be_done_is_told_in_a_sentence(used: Personas, command: str,
 
 
 @pytest.mark.parametrize("command", ["bill", "issue"])
-def test_a_malformed_day_on_the_command_line_is_told_in_a_sentence(command: str) -> None:
-    with pytest.raises(CommandError, match="“2026-02-30” is not a day; write it as YYYY-MM-DD"):
-        call_command(command, "--period=2026-10", "--on=2026-02-30")
+@pytest.mark.parametrize("day", ["2026-02-30", "yesterday", "9999-12-31", "0001-01-01"])
+def test_a_malformed_day_on_the_command_line_is_told_in_a_sentence(command: str, day: str) -> None:
+    with pytest.raises(CommandError, match=f"“{day}” is not a day; write it as YYYY-MM-DD"):
+        call_command(command, "--period=2026-10", f"--on={day}")
 
 
 def test_beat_bills_the_month_before_for_everybody(used: Personas) -> None:

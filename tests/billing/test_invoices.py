@@ -10,7 +10,7 @@ from post_office.models import Email
 from accounts.models import Organization
 from billing import emails
 from billing.models import BillingRun, Invoice, ParkedAccount
-from billing.operations.invoices import AccountParked, NothingToIssue, issue_drafts, issue_invoice
+from billing.operations.invoices import AccountParked, DatedTooEarly, NothingToIssue, issue_drafts, issue_invoice
 from billing.operations.runs import run_billing
 from tests import factories
 from tests.billing.making import GIB, NOVEMBER_1, OCTOBER, rate_card, subscribe, use
@@ -77,6 +77,15 @@ def test_a_draft_without_lines_is_refused(draft: Invoice) -> None:
 
     draft.refresh_from_db()
     assert draft.status == Invoice.Status.DRAFT
+
+
+def test_an_invoice_is_not_dated_before_its_month_is_over(draft: Invoice) -> None:
+    with pytest.raises(DatedTooEarly, match="An invoice of 2026-10 cannot be dated 2026-10-31; the earliest date is 2026-11-01"):
+        issue_invoice(invoice_id=draft.pk, on=date(2026, 10, 31), by=None)
+
+    draft.refresh_from_db()
+    assert (draft.status, draft.number) == (Invoice.Status.DRAFT, None)
+    assert not Email.objects.exists()
 
 
 def test_a_draft_of_a_parked_account_is_refused_and_left_out(draft: Invoice) -> None:
