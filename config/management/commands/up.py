@@ -24,6 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, help="of the web server; by default the PORT variable, or a free one")
 
     def handle(self, *args: Any, port: int | None, **options: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it puts into the background without it
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         signal.signal(signal.SIGHUP, signal.default_int_handler)
         self.stdout.write("Starting database, queue, vendor, web server, worker and beat; the first time takes half a minute.")
