@@ -308,3 +308,12 @@ def test_the_queue_opens_the_order_itself(personas, plan):
 
     assert answer["Location"] == page_of(order)
     assert TenantUser.objects.count() == 0
+
+
+@pytest.mark.parametrize("sent", ["x", "1\x00", "²", "-1", "9" * 30])
+def test_an_invented_customer_is_refused_beside_the_field(personas, plan, sent):
+    page = personas.client("mira").post(reverse(CREATE), filled(personas, plan, consumer=sent))
+
+    assert page.status_code == 200
+    assert page.context["form"].errors["consumer"]
+    assert not Order.objects.exists()
