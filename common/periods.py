@@ -2,7 +2,7 @@
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Self
@@ -71,6 +71,8 @@ class Period:
     def __str__(self) -> str:
         if self == Period.month_of(self.start):
             return self.start.strftime("%Y-%m")
+        if self.days == 1:
+            return self.start.isoformat()
         return f"{self.start.isoformat()} to {self.last_day.isoformat()}"
 
 
@@ -82,3 +84,12 @@ def add_months(anchor: date, months: int) -> date:
     """
     year, month = divmod(anchor.year * 12 + anchor.month - 1 + months, 12)
     return date(year, month + 1, min(anchor.day, monthrange(year, month + 1)[1]))
+
+
+def joined(days: Iterable[date]) -> list[Period]:
+    """Join sorted days that follow each other into periods."""
+    periods: list[Period] = []
+    for day in days:
+        begin = periods.pop().start if periods and periods[-1].end == day else day
+        periods.append(Period(begin, day + timedelta(days=1)))
+    return periods

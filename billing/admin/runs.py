@@ -15,6 +15,7 @@ from accounts.models import local_date
 from billing.forms import RunBillingForm
 from billing.models import BillingRun, Invoice, ParkedAccount
 from billing.operations import invoices, runs
+from billing.queries.usage_gaps import usage_gaps
 from common import clock
 from common.bss import STATE_COLOURS, Ledger, Move, month_filter, refuse, related, staff
 from common.errors import DomainError
@@ -95,6 +96,7 @@ class BillingRunAdmin(Ledger):
         parked = ParkedAccount.objects.filter(run=row).select_related("buyer").order_by("buyer__name")
         return {
             "run": row,
+            "gaps": usage_gaps(row.period),
             "parked": parked[:SHOWN],
             "drafts": drafts[:SHOWN],
             "shown": SHOWN,

@@ -10,8 +10,9 @@ from django.db.models import Min, Q, QuerySet
 
 from billing.models import Subscription
 from billing.operations.usage_loading import load_report
+from billing.queries.usage_gaps import days_covered
 from common.errors import DomainError
-from common.periods import Period
+from common.periods import Period, joined
 from provisioning.models import ServiceManager, VendorReport
 from provisioning.operations import reports
 
@@ -93,11 +94,8 @@ def open_periods(manager: ServiceManager, *, at: datetime) -> list[Period]:
         return []
     # A subscription begins by the MSP's calendar, which may be a day ahead of the vendor's.
     first = max(first - timedelta(days=1), today - timedelta(days=OPEN_DAYS))
-    covered: set[date] = set()
-    for report in _covering(manager, at=at).filter(period_end__gt=first):
-        final_until = report.created_at.astimezone(UTC).date()
-        covered |= {day for day in Period(report.period_start, report.period_end) if day < final_until}
-    return _runs([day for n in range((today - first).days) if (day := first + timedelta(days=n)) not in covered])
+    covered = days_covered(_covering(manager, at=at).filter(period_end__gt=first))
+    return joined(day for n in range((today - first).days) if (day := first + timedelta(days=n)) not in covered)
 
 
 def _covering(manager: ServiceManager, *, at: datetime) -> QuerySet[VendorReport]:
@@ -112,17 +110,6 @@ def _in_use() -> list[ServiceManager]:
     """Connected service managers that sell, or through which somebody is still served."""
     served = Subscription.objects.filter(status=Subscription.Status.ACTIVE).values("service__service_manager")
     return list(ServiceManager.objects.filter(Q(is_active=True) | Q(pk__in=served), root_tenant_id__isnull=False).order_by("pk"))
-
-
-def _runs(days: Sequence[date]) -> list[Period]:
-    """Join sorted days that follow each other."""
-    runs: list[Period] = []
-    for day in days:
-        if runs and runs[-1].end == day:
-            runs[-1] = Period(runs[-1].start, day + timedelta(days=1))
-        else:
-            runs.append(Period(day, day + timedelta(days=1)))
-    return runs
 
 
 def _utc_day(at: datetime) -> date:

@@ -18,9 +18,10 @@ from psycopg import DataError
 from psycopg.sql import SQL, Composed, Identifier
 
 from common.errors import DomainError
+from common.locks import Busy, alone
 from common.periods import Period
 from provisioning.acronis.errors import AcronisError
-from provisioning.locks import REPORT, TenantBusy, alone
+from provisioning.locks import REPORT
 from provisioning.models import VendorReport
 from provisioning.operations import reports
 
@@ -73,7 +74,7 @@ def load_report(*, report_id: int, at: datetime, lines: Iterable[str] | None = N
             report = VendorReport.objects.select_related("service_manager").get(pk=report_id)
             if report.status == VendorReport.Status.READY:
                 _load_or_say_why(report, lines, at=at)
-    except TenantBusy:
+    except Busy:
         pass  # whoever holds it does the same as we would
     return VendorReport.objects.get(pk=report_id)
 

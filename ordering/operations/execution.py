@@ -13,10 +13,10 @@ from django.db import transaction
 from billing.operations import subscriptions
 from common.dispatch import after_commit
 from common.errors import DomainError
+from common.locks import Busy, alone
 from ordering import emails
 from ordering.models import Order, OrderLine
 from provisioning.acronis.errors import AcronisError
-from provisioning.locks import TenantBusy, alone
 from provisioning.operations import converging, wishes
 
 Clock = Callable[[], datetime]
@@ -44,7 +44,7 @@ def execute_line(*, line_id: int, clock: Clock) -> None:
             line = OrderLine.objects.due(clock()).filter(pk=line_id).first()
             if line is not None:
                 _carry_out(line, clock)
-    except TenantBusy:
+    except Busy:
         return  # it is in good hands, and swept again if those are killed
 
 
@@ -61,7 +61,7 @@ def _carry_out(line: OrderLine, clock: Clock) -> None:
         tenant_id = _wish(line.pk, at=clock())
         converging.converge(tenant_id, clock=clock)
         _complete(line.pk, at=clock())
-    except TenantBusy:
+    except Busy:
         _come_back(line.pk, at=clock())
     except AcronisError as error:
         if error.retryable:

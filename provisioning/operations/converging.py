@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from django.db.models import F
 
 from common.errors import DomainError
+from common.locks import Busy, alone
 from provisioning import vendor
 from provisioning.acronis.client import Acronis
 from provisioning.acronis.errors import AcronisError, Conflict, NotFound
 from provisioning.acronis.types import OfferingItemChange, VendorTenant
-from provisioning.locks import TENANT, TenantBusy, alone
+from provisioning.locks import TENANT
 from provisioning.models import Tenant, TenantUser, VendorAction
 from provisioning.observing import find_among_children, find_tenant, observe, parent_id, tenant_name, wish_of, wished_items
 from provisioning.planning import (
@@ -57,7 +58,7 @@ def converge(tenant_id: int, *, clock: Clock) -> None:
     """
     Make the vendor agree with the wish of the tenant, of its parent first. Where both agree, it only looks.
 
-    :raises TenantBusy: another worker is on it.
+    :raises Busy: another worker is on it.
     :raises AcronisError: the vendor refused or did not answer; ``retryable`` says whether to try again.
     :raises DomainError: ItemsNotAvailable, LoginTaken, TenantDeleted, DoesNotSettle, NotConnected: a person has to act.
     """
@@ -74,7 +75,7 @@ def converge_due(tenant_id: int, *, clock: Clock) -> None:
     """Converge a tenant outside any order. A failure stays on its row, with the time of the next try where one makes sense."""
     try:
         converge(tenant_id, clock=clock)
-    except TenantBusy:
+    except Busy:
         Tenant.objects.filter(pk=tenant_id).update(next_try_at=clock() + timedelta(seconds=10))
     except (AcronisError, DomainError) as error:
         retryable = isinstance(error, AcronisError) and error.retryable

@@ -5,10 +5,11 @@ from datetime import datetime, time, timedelta
 
 from django.db import transaction
 
+from common.locks import Busy, alone
 from common.periods import Period
 from provisioning import vendor
 from provisioning.acronis.errors import AcronisError, BadRequest
-from provisioning.locks import REPORT, TenantBusy, alone
+from provisioning.locks import REPORT
 from provisioning.models import ServiceManager, VendorReport
 
 POLL = timedelta(seconds=2)  # as the vendor's own examples do; a report takes it a minute or two
@@ -48,7 +49,7 @@ def advance(*, report_id: int, at: datetime) -> VendorReport:
                 _ask(report, at=at)
             elif report.status == VendorReport.Status.REQUESTED:
                 _look(report, at=at)
-    except TenantBusy:
+    except Busy:
         return report
     except AcronisError as error:
         put_off(report, error, at=at)

@@ -69,7 +69,7 @@ def run(**options: Any) -> str:
 def test_without_waiting_the_report_is_asked_for(tenant: Tenant, vendor: dict[str, Any]) -> None:
     told = run(day="2026-10-31")
 
-    assert told == f"{tenant.service_manager}, 2026-10-31 to 2026-10-31: asked for.\n"
+    assert told == f"{tenant.service_manager}, 2026-10-31: asked for.\n"
     assert not UsageRecord.objects.exists()
 
 
@@ -105,7 +105,7 @@ def test_a_report_that_fails_is_told_with_its_reason(tenant: Tenant, vendor: dic
         ({"period": "October"}, "“October” is not a month"),
         ({"day": "31.10.2026"}, "“31.10.2026” is not a day"),
         ({"day": "9999-12-31"}, "“9999-12-31” is not a day"),
-        ({"day": "2026-12-24"}, "There is no usage of 2026-12-24 to 2026-12-24 yet"),
+        ({"day": "2026-12-24"}, "There is no usage of 2026-12-24 yet"),
     ],
 )
 def test_the_command_says_what_is_wrong(tenant: Tenant, moment: list[datetime], given: dict[str, str], sentence: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.periods import MalformedPeriod, Period, add_months
+from common.periods import MalformedPeriod, Period, add_months, joined
 
 days = st.dates(min_value=date(1990, 1, 1), max_value=date(2090, 1, 1))
 
@@ -73,3 +73,17 @@ def test_what_is_no_month_is_refused_with_an_example(text):
 def test_periods_are_written_as_people_read_them():
     assert str(Period.parse_month("2026-10")) == "2026-10"
     assert str(Period(date(2026, 10, 5), date(2026, 10, 8))) == "2026-10-05 to 2026-10-07"
+
+
+def test_days_that_follow_each_other_are_joined():
+    first = date(2026, 10, 30)
+
+    assert joined([]) == []
+    assert joined([first, date(2026, 10, 31), date(2026, 11, 1), date(2026, 11, 5)]) == [
+        Period(first, date(2026, 11, 2)),
+        Period(date(2026, 11, 5), date(2026, 11, 6)),
+    ]
+
+
+def test_one_day_is_written_as_one_day():
+    assert str(Period(date(2026, 10, 31), date(2026, 11, 1))) == "2026-10-31"

@@ -14,10 +14,10 @@ from post_office.models import Email
 
 from billing.models import Subscription
 from common.errors import DomainError
+from common.locks import Busy
 from ordering.models import OrderLine
 from ordering.operations import execution, orders
 from provisioning.acronis.errors import AcronisError, TransportFailed
-from provisioning.locks import TenantBusy
 from provisioning.models import Service
 from provisioning.operations import converging
 from tests.ordering.conftest import AT
@@ -178,7 +178,7 @@ def test_a_bug_is_seen_by_a_person_and_travels_up(shop, vendor_answers):
 
 
 def test_a_busy_tenant_is_no_failed_attempt(shop, vendor_answers):
-    vendor_answers(TenantBusy("Another worker is on it."), None)
+    vendor_answers(Busy("Another worker is on it."), None)
     line = shop.line()
 
     execute(line)

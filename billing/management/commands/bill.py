@@ -11,6 +11,7 @@ from django.db.models import Count, Sum
 from accounts.models import Organization
 from billing.models import BillingRun
 from billing.operations import runs
+from billing.queries.usage_gaps import usage_gaps
 from common.arguments import day
 from common.clock import now
 from common.errors import DomainError
@@ -39,6 +40,8 @@ class Command(BaseCommand):
         drafts = run.invoices.drafts().order_by().values_list("currency").annotate(number=Count("pk"), total=Sum("gross"))
         for currency, number, gross in drafts:
             self.stdout.write(f"  {number} drafts of {round_money(gross, currency)} {currency} gross in all.")
+        for gap in usage_gaps(run.period):
+            self.stdout.write(self.style.WARNING(f"  {gap}"))
         for parked in run.parked_accounts.select_related("buyer"):
             self.stdout.write(self.style.WARNING(f"  Parked: {parked}"))
 

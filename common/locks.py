@@ -1,0 +1,38 @@
+"""
+One worker at a time on one thing that takes longer than a transaction should.
+
+A lock lives in the database session, not in a row: when its worker is killed, the session ends and the lock is free at once. It
+needs no transaction, so nothing waits on locked rows while somebody far away answers.
+
+Each kind of thing has a number of its own, kept beside the operation that takes the lock: 1 tenants and 2 reports (provisioning),
+3 order lines (ordering).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+from common.errors import DomainError
+
+
+class Busy(DomainError):
+    """Another worker is on it at this moment; coming back in a few seconds is all there is to do."""
+
+
+@contextmanager
+def alone(what: int, key: int) -> Iterator[None]:
+    """
+    Hold the lock of ``what`` number ``key`` for the block.
+
+    :raises Busy: somebody else holds it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [what, key])
+        if not cursor.fetchone()[0]:
+            raise Busy("Another worker is on it at this moment.")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [what, key])
