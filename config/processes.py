@@ -19,11 +19,10 @@ from typing import Self
 
 from config import embedded
 from config.keeper import LOOPBACK, EmbeddedServiceError, free_port, write_once
-from config.supervisor import Program, StackError, Supervisor, accepts_at, has_logged, says_ok_at
+from config.supervisor import Program, StackError, Supervisor, both, has_logged, says_ok_at
 
 ROOT = Path(__file__).resolve().parent.parent
 QUEUES = ("orders", "billing", "default")
-WEB_PORT = 8000  # taken if it is free
 
 __all__ = ["QUEUES", "Stack", "StackError"]
 
@@ -35,16 +34,20 @@ class Stack:
     :param state: folder of the data, logs and secrets of this stack.
     :param env: variables for every process, over the environment's.
     :param port: of the web server; the last one, or a free one, if none is given.
+    :param preferred_port: taken the first time if it is free; several stacks at once do better without.
     :raises StackError: on entering, if something does not start; everything is stopped again.
     """
 
     web_url: str
     sandbox_url: str
 
-    def __init__(self, *, state: Path, env: Mapping[str, str] | None = None, port: int | None = None) -> None:
+    def __init__(
+        self, *, state: Path, env: Mapping[str, str] | None = None, port: int | None = None, preferred_port: int | None = None
+    ) -> None:
         self.state = state.resolve()
         self.env = {**os.environ, **self._defaults(), **(env or {})}
         self._port = port
+        self._preferred_port = preferred_port
         self._supervisor = Supervisor(self.state, self.env)
         self._programs: dict[str, Program] = {}
 
@@ -123,7 +126,7 @@ class Stack:
         note = self.state / "ports.json"
         last: dict[str, int] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
         wanted = int(self.env.get("PORT") or 0) if self._port is None else self._port
-        web = free_port(preferred=wanted or last.get("web", WEB_PORT))
+        web = free_port(preferred=wanted or last.get("web", self._preferred_port))
         if wanted and web != wanted:
             raise StackError(f"Port {wanted} is taken. Choose another, or none: a free one is found then.")
         sandbox = free_port(preferred=last.get("sandbox"))
@@ -167,7 +170,7 @@ class Stack:
         command: tuple[str, ...] = (sys.executable, "-m", "sandbox", "--port", str(port), "--storage", storage)
         if now := self.env.get("SANDBOX_NOW"):
             command += ("--now", now)
-        return Program("sandbox", command, accepts_at(port))
+        return Program("sandbox", command, has_logged("Acronis sandbox on"))
 
     def _web(self, port: int) -> Program:
         command = (
@@ -175,7 +178,9 @@ class Stack:
             *("--workers", "2", "--worker-class", "gthread", "--threads", "4"),
             *("--graceful-timeout", "4", "--no-control-socket"),
         )
-        return Program("web", command, says_ok_at(f"http://{LOOPBACK}:{port}/healthz"))
+        healthy = says_ok_at(f"http://{LOOPBACK}:{port}/healthz")
+        # Its own word first: on a port that somebody else has just taken, somebody else would answer.
+        return Program("web", command, both(has_logged("Listening at"), healthy))
 
     def _worker(self) -> Program:
         command = (

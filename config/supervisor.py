@@ -10,7 +10,6 @@ import fcntl
 import http.client
 import json
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -64,17 +63,6 @@ class Running:
 # --- How to see that a program is ready -----------------------------------------------------------------------------
 
 
-def accepts_at(port: int) -> Callable[[Running], bool]:
-    """Ready when somebody accepts connections on the loopback port."""
-
-    def is_ready(_running: Running) -> bool:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-        return False
-
-    return is_ready
-
-
 def says_ok_at(url: str) -> Callable[[Running], bool]:
     """Ready when a GET of the URL answers 200."""
     parts = urlsplit(url)
@@ -90,6 +78,11 @@ def says_ok_at(url: str) -> Callable[[Running], bool]:
             connection.close()
 
     return is_ready
+
+
+def both(first: Callable[[Running], bool], second: Callable[[Running], bool]) -> Callable[[Running], bool]:
+    """Ready when both are."""
+    return lambda running: first(running) and second(running)
 
 
 def has_logged(words: str) -> Callable[[Running], bool]:

@@ -12,7 +12,7 @@ import pytest
 
 from config import guard
 from config.keeper import free_port
-from config.supervisor import Program, StackError, Supervisor, accepts_at, has_logged, says_ok_at
+from config.supervisor import Program, StackError, Supervisor, both, has_logged, says_ok_at
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.process
@@ -148,15 +148,29 @@ def test_what_a_killed_supervisor_leaves_is_ended_by_its_guard(tmp_path: Path) -
         house.start(polite("web", tmp_path))
 
 
+def page_server(port: int, folder: Path) -> tuple[str, ...]:
+    (folder / "healthz").write_text("well")
+    serve = ("http.server", str(port), "--bind", "127.0.0.1", "--directory", str(folder))
+    return (sys.executable, "-u", "-m", *serve)
+
+
 def test_web_server_is_ready_when_its_page_answers_ok(tmp_path: Path) -> None:
     port = free_port()
-    serve = (sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(tmp_path))
-    (tmp_path / "healthz").write_text("well")
 
     with supervisor(tmp_path) as house:
-        house.start(Program("web", serve, says_ok_at(f"http://127.0.0.1:{port}/healthz")))
+        house.start(Program("web", page_server(port, tmp_path), says_ok_at(f"http://127.0.0.1:{port}/healthz")))
 
         running = house._running["web"]
-        assert accepts_at(port)(running)
         assert not says_ok_at(f"http://127.0.0.1:{port}/nowhere")(running)
-        assert not accepts_at(free_port())(running)
+        assert not says_ok_at(f"http://127.0.0.1:{free_port()}/healthz")(running)
+
+
+def test_another_server_that_answers_on_the_port_is_not_taken_for_ours(tmp_path: Path) -> None:
+    port = free_port()
+    healthy = says_ok_at(f"http://127.0.0.1:{port}/healthz")
+
+    with supervisor(tmp_path) as house:
+        house.start(Program("other", page_server(port, tmp_path), healthy))
+
+        with pytest.raises(StackError, match="web"):
+            house.start(Program("web", page_server(port, tmp_path), both(has_logged("Serving HTTP on"), healthy)))

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.processes import Stack, StackError
 
+PREFERRED_PORT = 8000
 # Whoever looks at a demonstration on loopback has no authenticator app at hand. Production asks staff for the second factor.
 ENV = {"STAFF_MFA_REQUIRED": os.environ.get("STAFF_MFA_REQUIRED", "false")}
 
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         self.stdout.flush()
         asks_staff = ENV["STAFF_MFA_REQUIRED"].lower() in ("true", "1", "on", "yes")
         try:
-            with Stack(state=Path(settings.STATE), port=port, env=ENV) as stack:
+            with Stack(state=Path(settings.STATE), port=port, preferred_port=PREFERRED_PORT, env=ENV) as stack:
                 self.stdout.write(stack.manage("seed_demo"))
                 self.stdout.write(f"Cloudtill runs at {stack.web_url}, the vendor at {stack.sandbox_url}.")
                 self.stdout.write(
