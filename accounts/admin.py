@@ -27,7 +27,7 @@ from accounts import operations
 from accounts.bss_forms import OrganizationForm, PersonAddForm, PersonForm
 from accounts.models import Membership, Organization, User
 from common import clock
-from common.bss import BssAdmin, Ledger, related
+from common.bss import BssAdmin, Ledger, RowSelects, related
 
 # Importing these registers their pages; what is not for the back office leaves again, the rest comes back in its look.
 _THEIRS = (allauth_admin, allauth_mfa_admin, auth_admin, post_office_admin, sequences_admin)
@@ -69,7 +69,7 @@ class ResellerFilter(admin.SimpleListFilter):
         return queryset.filter(parent__number=self.value()) if self.value() else queryset
 
 
-class MembershipInline(TabularInline):
+class MembershipInline(RowSelects, TabularInline):
     model = Membership
     extra = 0
     autocomplete_fields = ("user",)
@@ -125,7 +125,7 @@ class OrganizationAdmin(BssAdmin):
         ]
 
 
-class PersonMembershipInline(TabularInline):
+class PersonMembershipInline(RowSelects, TabularInline):
     model = Membership
     extra = 0
     autocomplete_fields = ("organization",)

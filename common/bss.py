@@ -1,6 +1,6 @@
 """What the pages of the back office share: ledgers nobody edits by hand, moves as buttons, pages of forms, cheap paging."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import partial
@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import DateTimeField, Model, QuerySet
@@ -96,7 +97,31 @@ class Move:
     variant: str = "default"
 
 
-class BssAdmin(ModelAdmin):
+class RowSelect(AutocompleteSelect):
+    """
+    Chooses a row by typing; shows nothing chosen where something other than an id was sent.
+
+    Django's own looks the row up before the field has looked at the value, and answers 500.
+    """
+
+    def optgroups(
+        self, name: str, value: Sequence[str], attr: Any = None
+    ) -> list[tuple[str | None, list[dict[str, Any]], int | None]]:
+        # An empty value stays: it is the line that says nothing is chosen. 18 digits always fit a bigint.
+        ids = [one for one in value if one == "" or (one.isascii() and one.isdecimal() and len(one) <= 18)]
+        return super().optgroups(name, ids, attr)
+
+
+class RowSelects:
+    """Gives every autocomplete field of an admin or inline a `RowSelect`."""
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):  # type: ignore[attr-defined]
+            kwargs.setdefault("widget", RowSelect(db_field, self.admin_site, using=kwargs.get("using")))  # type: ignore[attr-defined]
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+
+
+class BssAdmin(RowSelects, ModelAdmin):
     """
     One kind of row in the back office: its list, its page, and what can be done there.
 

@@ -1,16 +1,15 @@
 """Forms of the back office about orders."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import Organization
 from catalog.models import Plan
+from common.bss import RowSelect
 from ordering.models import Order, OrderLine
 from provisioning.models import FileSyncModel, ProtectionModel, TenantUser
 
@@ -45,16 +44,6 @@ class ServiceDetailsForm(forms.Form):
     def of(cls, line: OrderLine) -> "ServiceDetailsForm":
         """Return the form with what ``line`` says already."""
         return cls(initial={"role": line.role, "login": line.login, "email": line.email})
-
-
-class ConsumerSelect(AutocompleteSelect):
-    """Shows nothing chosen where something other than an id was sent; Django looks for the row before it looks at the value."""
-
-    def optgroups(
-        self, name: str, value: Sequence[str], attr: Any = None
-    ) -> list[tuple[str | None, list[dict[str, Any]], int | None]]:
-        ids = [one for one in value if one.isascii() and one.isdecimal()]
-        return super().optgroups(name, ids, attr)
 
 
 class CreateOrderForm(ServiceDetailsForm):
@@ -110,7 +99,7 @@ class CreateOrderForm(ServiceDetailsForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        widget = ConsumerSelect(
+        widget = RowSelect(
             Order._meta.get_field("consumer"), admin.site, attrs={"class": "unfold-admin-autocomplete admin-autocomplete"}
         )
         widget.choices = self.fields["consumer"].choices  # type: ignore[attr-defined]

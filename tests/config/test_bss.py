@@ -438,3 +438,30 @@ def test_nothing_of_the_second_factor_or_the_sequences_is_shown(db):
     for name in ("mfa_authenticator", "sequences_sequence", "account_emailaddress"):
         with pytest.raises(NoReverseMatch):
             reverse(f"admin:{name}_changelist")
+
+
+@pytest.mark.parametrize("value", ["abc", "'", "²", "9" * 30])
+@pytest.mark.parametrize(
+    ("page", "field"),
+    [
+        ("catalog_productgroup_add", "product"),
+        ("catalog_partnerterms_add", "plan"),
+        ("catalog_partnerprice_add", "plan"),
+        ("accounts_membership_add", "user"),
+        ("accounts_membership_add", "organization"),
+    ],
+)
+def test_an_invented_row_is_refused_beside_its_field(personas, page, field, value):
+    answer = personas.client("root").post(reverse(f"admin:{page}"), {field: value})
+
+    assert answer.status_code == 200
+    assert answer.context["adminform"].form.errors[field]
+
+
+def test_an_invented_person_is_refused_in_the_rows_of_an_organization(personas):
+    rows = {"memberships-TOTAL_FORMS": "1", "memberships-INITIAL_FORMS": "0", "memberships-0-user": "abc"}
+
+    answer = personas.client("root").post(reverse("admin:accounts_organization_add"), {"kind": "customer", "name": "N", **rows})
+
+    assert answer.status_code == 200
+    assert "user" in answer.context["inline_admin_formsets"][0].formset.errors[0]
