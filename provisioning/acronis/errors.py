@@ -128,15 +128,44 @@ class MalformedAnswer(AcronisError):
 
 
 class StatusError(AcronisError):
-    """Acronis answered with an error status. ``code`` and ``vendor_message`` are the vendor's own, if it gave any."""
+    """
+    Acronis answered with an error status. ``code`` and ``vendor_message`` are the vendor's own, if it gave any.
+
+    ``named`` are the names the vendor lists as the cause (``error.context``), offering items for example.
+    """
 
     status: int = 0
     code: int | str | None = None
     vendor_message: str = ""
+    named: tuple[str, ...] = ()
 
 
 class BadRequest(StatusError):
     """400: Acronis does not accept the request as it is."""
+
+
+class EditionUnavailable(BadRequest):
+    """400 to an edition switch: its parent does not offer the tenant what it has, in the other edition."""
+
+    # Codes under which the names in the context are items that stand in the way; under others they are something else.
+    CODES = frozenset({None, 400, 1014, 1021, 1023})
+
+    @property
+    def blockers(self) -> tuple[str, ...]:
+        """The names of the offering items that stand in the way."""
+        return self.named
+
+    @classmethod
+    def from_refusal(cls, refusal: BadRequest, *, edition: str) -> "EditionUnavailable":
+        """Build it from what Acronis answered to a switch to ``edition``."""
+        error = cls(
+            f"The edition cannot be changed to {edition}: offering items not available: {', '.join(refusal.named)}.",
+            method=refusal.method,
+            path=refusal.path,
+        )
+        error.status, error.code, error.vendor_message = refusal.status, refusal.code, refusal.vendor_message
+        error.named = refusal.named
+        return error
 
 
 class Unauthorized(StatusError):
@@ -200,8 +229,8 @@ def status_error(response: httpx.Response, *, path: str, secrets: Iterable[str] 
 
     :param secrets: what must not appear even if the vendor repeats it.
     """
-    method, status = response.request.method, response.status_code
-    code, message, details = _vendor_words(response.content)
+    method, status, secrets = response.request.method, response.status_code, tuple(secrets)
+    code, message, details, named = _vendor_words(response.content)
     message, details = without_secrets(message, secrets), without_secrets(details, secrets)
     sentence = f"Acronis answered {status} to {method} {path}: {_reason(status, code, message)}."
     if code in VAGUE_CODES and details and details != message:
@@ -215,6 +244,7 @@ def status_error(response: httpx.Response, *, path: str, secrets: Iterable[str] 
         retry_after=retry_after(response.headers.get("Retry-After", ""), now=datetime.now(UTC)),
     )
     error.status, error.code, error.vendor_message = status, code, message
+    error.named = tuple(without_secrets(name, secrets) for name in named)
     return error
 
 
@@ -279,20 +309,36 @@ def _reason(status: int, code: int | str | None, message: str) -> str:
     return f"{reason} (code {code})" if known else reason
 
 
-def _vendor_words(body: bytes) -> tuple[int | str | None, str, str]:
-    """Take code, message and details out of the vendor's error envelope, or of the other shape for tokens."""
+def _vendor_words(body: bytes) -> tuple[int | str | None, str, str, tuple[str, ...]]:
+    """Take code, message, details and named causes out of the vendor's error envelope, or of the other shape for tokens."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return None, "", ""
+        return None, "", "", ()
     envelope = answer.get("error") if isinstance(answer, dict) else None
     if isinstance(envelope, dict):
         details = envelope.get("details")
         info = details.get("info") if isinstance(details, dict) else None
-        return _code(envelope.get("code")), _one_line(envelope.get("message")), _one_line(info)
+        return (
+            _code(envelope.get("code")),
+            _one_line(envelope.get("message")),
+            _one_line(info),
+            _names_in(envelope.get("context")),
+        )
     if isinstance(envelope, str):
-        return envelope[:80], _one_line(answer.get("error_description")), ""
-    return None, "", ""
+        return envelope[:80], _one_line(answer.get("error_description")), "", ()
+    return None, "", "", ()
+
+
+def _names_in(context: object) -> tuple[str, ...]:
+    """
+    Return the names in the lists of an error's context, each once, in the vendor's order.
+
+    The contract says that unavailable items are listed there, but not how: entries are taken as names or as objects with one.
+    """
+    lists = [value for value in context.values() if isinstance(value, list)] if isinstance(context, dict) else []
+    entries = [entry.get("name") if isinstance(entry, dict) else entry for one in lists for entry in one]
+    return tuple(dict.fromkeys(name for name in map(_one_line, entries) if name))
 
 
 def _code(value: object) -> int | str | None:

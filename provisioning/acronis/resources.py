@@ -5,13 +5,13 @@ The name in brackets is the operation in the vendor's OpenAPI description. Long 
 """
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import date
 from typing import Any, TypeVar
 
 from provisioning.acronis import report_file
 from provisioning.acronis.connection import Connection, Query, path_to
-from provisioning.acronis.errors import Conflict, MalformedAnswer, NotAcceptable
+from provisioning.acronis.errors import BadRequest, Conflict, EditionUnavailable, MalformedAnswer, NotAcceptable
 from provisioning.acronis.types import (
     AccessPolicy,
     ApiClient,
@@ -89,6 +89,16 @@ class Tenants(Resource):
         for batch in in_batches(iter(ids)):
             yield from self._pages("/tenants", query={"uuids": ",".join(batch)}, read=VendorTenant.from_json)
 
+    def in_subtree(self, root_id: str) -> Iterator[VendorTenant]:
+        """
+        Iterate over a tenant and all below it, parents before children, a few thousand in a call. (FetchTenantsBatch)
+
+        :param root_id: the tenant to begin with; it comes first.
+        :raises NotFound: there is no such tenant, or it is deleted.
+        """
+        query: Query = {"subtree_root_id": root_id, "lod": "full"}
+        return self._pages("/tenants", query=query, read=VendorTenant.from_json)
+
     def search(self, text: str, *, under: str, limit: int = 100) -> list[SearchHit]:
         """
         Find tenants and users below a tenant by name, customer id, login or e-mail, by the beginnings of words and
@@ -160,6 +170,40 @@ class Tenants(Resource):
         path = path_to("tenants", tenant_id, "pricing")
         return self._connection.ask("PUT", path, body=body, read=Pricing.from_json)
 
+    def check_edition(self, tenant_id: str, *, application_id: str, edition: str) -> list[str]:
+        """
+        Try what switching the edition of a service would do, changing nothing. (PerformTenantEditionSwitchCheck)
+
+        :param application_id: the service; only Protection and File Sync & Share have editions.
+        :param edition: the edition to change to, ``pck_per_workload`` for example.
+        :returns: the vendor's warnings, such as ``NewFeaturesBecomeAvailable``; none of them stops the switch.
+        :raises EditionUnavailable: items the tenant has do not exist in that edition, or its parent does not offer them.
+        :raises BadRequest: refused for another reason, the edition is unknown for example.
+        :raises NotFound: there is no such tenant.
+        """
+        path = path_to("tenants", tenant_id, "edition")
+        query = {"target_edition": edition, "application_id": application_id}
+        with _edition_refusals(edition):
+            return self._connection.ask("GET", path, query=query, read=_warnings)
+
+    def switch_edition(self, tenant_id: str, *, application_id: str, edition: str) -> list[str]:
+        """
+        Switch a service to another edition; quotas go over to the counterparts of the items. (SwitchTenantEdition)
+
+        Switching to the edition the tenant has already changes nothing, so it may be repeated.
+
+        :param application_id: the service; only Protection and File Sync & Share have editions.
+        :param edition: the edition to change to, ``pck_per_workload`` for example.
+        :returns: the vendor's warnings, if it gives any: its reference answers with the items, its guide with warnings.
+        :raises EditionUnavailable: items the tenant has do not exist in that edition, or its parent does not offer them.
+        :raises BadRequest: refused for another reason, the edition is unknown for example.
+        :raises NotFound: there is no such tenant.
+        """
+        path = path_to("tenants", tenant_id, "edition")
+        body = {"target_edition": edition, "application_id": application_id}
+        with _edition_refusals(edition):
+            return self._connection.ask("PUT", path, body=body, read=_warnings)
+
     def user_ids(self, tenant_id: str) -> list[str]:
         """Return the ids of a tenant's own users. (FetchTenantUsers)"""
         return self._connection.ask("GET", path_to("tenants", tenant_id, "users"), read=items_of(text))
@@ -167,6 +211,20 @@ class Tenants(Resource):
     def children(self, tenant_id: str) -> list[str]:
         """Return the ids of a tenant's direct children. (FetchTenantChildren)"""
         return list(self._pages(path_to("tenants", tenant_id, "children"), query={}, read=text))
+
+
+@contextmanager
+def _edition_refusals(edition: str) -> Iterator[None]:
+    try:
+        yield
+    except BadRequest as refusal:
+        if refusal.named and refusal.code in EditionUnavailable.CODES:
+            raise EditionUnavailable.from_refusal(refusal, edition=edition) from refusal
+        raise
+
+
+def _warnings(value: object) -> list[str]:
+    return [warning for warning in Fields(value, "answer").each_if_any("warnings", text) if warning]
 
 
 class Users(Resource):
@@ -201,9 +259,18 @@ class Users(Resource):
 
     def of_tenant(self, tenant_id: str) -> list[VendorUser]:
         """Return a tenant's own users with their access policies, in one call. (FetchUsersBatch)"""
-        query: Query = {"subtree_root_tenant_id": tenant_id, "with_access_policies": True}
-        users = self._pages("/users", query=query, read=VendorUser.from_json)
-        return [user for user in users if user.tenant_id == tenant_id]
+        return [user for user in self.in_subtree(tenant_id) if user.tenant_id == tenant_id]
+
+    def in_subtree(self, root_id: str) -> Iterator[VendorUser]:
+        """
+        Iterate over the users of a tenant and of all below it, with their access policies, a few thousand in a call.
+        (FetchUsersBatch)
+
+        :param root_id: the tenant to begin with.
+        :raises NotFound: there is no such tenant, or it is deleted.
+        """
+        query: Query = {"subtree_root_tenant_id": root_id, "with_access_policies": True}
+        return self._pages("/users", query=query, read=VendorUser.from_json)
 
     def get(self, user_id: str) -> VendorUser:
         """Return a user. (FetchUser)"""
@@ -259,6 +326,18 @@ class OfferingItems(Resource):
         """Return a tenant's items, also those it could have but that are off. (FetchTenantOfferingItems)"""
         path = path_to("tenants", tenant_id, "offering_items")
         return Items(self._pages(path, query={"edition": edition}, read=OfferingItem.from_json))
+
+    def in_subtree(self, root_id: str) -> Iterator[OfferingItem]:
+        """
+        Iterate over the items of a tenant and of all below it, in all editions, a few thousand in a call; each item's
+        ``tenant_id`` says whose it is. (FetchTenantOfferingItemsBatch)
+
+        :param root_id: the tenant to begin with.
+        :raises NotFound: there is no such tenant, or it is deleted.
+        :raises MalformedAnswer: an item does not say whose it is.
+        """
+        query: Query = {"subtree_root_tenant_id": root_id}
+        return self._pages("/tenants/offering_items", query=query, read=OfferingItem.of_named_tenant)
 
     def available_for_child(self, parent_id: str, *, kind: str, edition: str = "*") -> Items:
         """

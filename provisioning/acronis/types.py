@@ -159,6 +159,11 @@ class Contact:
     firstname: str = ""
     lastname: str = ""
     phone: str = ""
+    address1: str = ""
+    address2: str = ""
+    zipcode: str = ""
+    city: str = ""
+    country: str = ""
 
     @classmethod
     def from_json(cls, value: object) -> "Contact":
@@ -168,6 +173,11 @@ class Contact:
             firstname=fields.text_or_none("firstname") or "",
             lastname=fields.text_or_none("lastname") or "",
             phone=fields.text_or_none("phone") or "",
+            address1=fields.text_or_none("address1") or "",
+            address2=fields.text_or_none("address2") or "",
+            zipcode=fields.text_or_none("zipcode") or "",
+            city=fields.text_or_none("city") or "",
+            country=fields.text_or_none("country") or "",
         )
 
 
@@ -288,7 +298,7 @@ class AccessPolicy:
 
 @dataclass(frozen=True, slots=True)
 class VendorUser:
-    """A user. ``access_policies`` is filled by ``users.of_tenant`` only."""
+    """A user. ``access_policies`` is filled by ``users.of_tenant`` and ``users.in_subtree`` only."""
 
     id: str
     version: int
@@ -346,7 +356,11 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class OfferingItem:
-    """What the vendor meters for a tenant. ``name`` and ``infra_id`` together are its key within the application."""
+    """
+    What the vendor meters for a tenant. ``name`` and ``infra_id`` together are its key within the application.
+
+    ``tenant_id`` says whose it is, and may be missing where the call is about one tenant.
+    """
 
     application_id: str
     name: str
@@ -358,6 +372,7 @@ class OfferingItem:
     infra_id: str | None
     measurement_unit: str
     quota: Quota | None
+    tenant_id: str | None = None
 
     @classmethod
     def from_json(cls, value: object) -> "OfferingItem":
@@ -374,7 +389,14 @@ class OfferingItem:
             infra_id=fields.text_or_none("infra_id"),
             measurement_unit=fields.text("measurement_unit"),
             quota=None if quota is None else Quota.from_json(quota),
+            tenant_id=fields.text_or_none("tenant_id"),
         )
+
+    @classmethod
+    def of_named_tenant(cls, value: object) -> "OfferingItem":
+        """As ``from_json``, for lists over many tenants, where an item without its tenant is worth nothing."""
+        Fields(value, "offering_item").text("tenant_id")
+        return cls.from_json(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from provisioning.acronis import (
     BadRequest,
     Conflict,
     CredentialsRefused,
+    EditionUnavailable,
     Forbidden,
     LoginCheck,
     MalformedAnswer,
@@ -211,6 +212,44 @@ def test_a_stale_quota_is_told_apart(acronis: Acronis, root: str) -> None:
         [change(vms, quota=Quota(None, None, limited.quota.version))],
     )
     assert unlimited.quota == Quota(None, None, 0)
+
+
+def test_a_whole_branch_is_read_in_three_calls(acronis: Acronis, root: str) -> None:
+    tenant = bakery(acronis, root)
+    acronis.offering_items.set(tenant.id, [change(item) for item in per_gigabyte(acronis, root)])
+    user = acronis.users.create(tenant_id=tenant.id, login="ann", email="ann@bakery.example")
+    acronis.users.set_access_policies(user.id, [(tenant.id, "company_admin")])
+
+    tenants = [one.id for one in acronis.tenants.in_subtree(root)]
+    items = {(item.name, item.infra_id) for item in acronis.offering_items.in_subtree(root) if item.tenant_id == tenant.id}
+    (ann,) = [one for one in acronis.users.in_subtree(root) if one.tenant_id == tenant.id]
+
+    assert tenants[0] == root
+    assert tenant.id in tenants
+    assert items >= {(item.name, item.infra_id) for item in per_gigabyte(acronis, root)}
+    assert [policy.role_id for policy in ann.access_policies] == ["company_admin"]
+
+
+def test_an_edition_is_tried_and_switched_or_refused_by_name(acronis: Acronis, root: str) -> None:
+    tenant = bakery(acronis, root)
+    items = per_gigabyte(acronis, root)
+    protection = items[0].application_id
+    acronis.offering_items.set(tenant.id, [change(item) for item in items])
+    vms = next(item for item in items if item.usage_name == "vms")
+    parent = acronis.offering_items.list(root)
+    counterpart = next(item for item in parent if item.usage_name == "vms" and item.edition == "pck_per_workload")
+
+    assert acronis.tenants.check_edition(tenant.id, application_id=protection, edition="pck_per_workload") == []
+    acronis.offering_items.set(root, [change(counterpart, enabled=False)])
+    for switch in (acronis.tenants.check_edition, acronis.tenants.switch_edition):
+        with pytest.raises(EditionUnavailable) as refusal:
+            switch(tenant.id, application_id=protection, edition="pck_per_workload")
+        assert refusal.value.blockers == (vms.name,)
+    acronis.offering_items.set(root, [change(counterpart)])
+    acronis.tenants.switch_edition(tenant.id, application_id=protection, edition="pck_per_workload")
+
+    editions = {item.edition for item in acronis.offering_items.list(tenant.id) if item.enabled and item.edition}
+    assert editions == {"pck_per_workload"}
 
 
 def test_a_wrong_secret_is_refused(app: Flask) -> None:
