@@ -46,13 +46,13 @@ def add_fault() -> Response:
 
 @routes.delete("/faults")
 def clear_faults() -> Response:
-    current.db().execute("DELETE FROM faults")
+    faults.clear_rules(current.db())
     return nothing()
 
 
 @routes.delete("/faults/<int:number>")
 def remove_fault(number: int) -> Response:
-    if not current.db().execute("DELETE FROM faults WHERE number = ?", (number,)).rowcount:
+    if not faults.remove_rule(current.db(), number):
         raise not_found()
     return nothing()
 

@@ -79,6 +79,20 @@ def test_faults_close_the_connection_on_a_socket(serve: Serve) -> None:
         assert len(call("GET", f"/tenants/{PROVIDER}/children").json()["items"]) == 1
 
 
+def test_truncated_answer_breaks_off_on_a_socket(serve: Serve) -> None:
+    _, url = serve()
+    with httpx.Client(base_url=url) as http:
+        call = Caller(http)
+        for truncate in (True, 0):
+            http.post("/sandbox/faults", json={"method": "GET", "path": "/applications$", "truncate": truncate})
+
+        for _ in range(2):
+            with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+                call("GET", "/applications")
+
+        assert call("GET", "/applications").status_code == 200
+
+
 def test_many_threads_create_each_tenant_once(serve: Serve) -> None:
     _, url = serve()
     with httpx.Client(base_url=url) as http:
