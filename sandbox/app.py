@@ -36,6 +36,7 @@ LOGIN = "msp-admin"
 PASSWORD = "sandbox-password"
 EMAIL = "admin@provider.example"
 API = "/api/2"
+LARGEST_BODY = 2 * 1024 * 1024
 
 
 def create_app(
@@ -68,6 +69,7 @@ def create_app(
     app.secret_key = storage.setting("session_key")
     app.config["SESSION_COOKIE_NAME"] = "sandbox_session"  # must not push out the cookie of a neighbour on the same host
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     _register(app)
     app.wsgi_app = FaultGate(app.wsgi_app, storage)  # type: ignore[method-assign]
     return app

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask import Response
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from sandbox.answers import answer
 
@@ -114,4 +114,7 @@ def answer_token_refusal(refusal: TokenRefusal) -> Response:
 def answer_http_error(error: HTTPException) -> Response:
     """Give the framework's own errors (404, 405, 500…) the envelope, with the HTTP status as the code."""
     status = error.code or 500
-    return answer(Refusal(status, error.name, info=error.name).envelope(), status)
+    response = answer(Refusal(status, error.name, info=error.name).envelope(), status)
+    if isinstance(error, MethodNotAllowed):
+        response.allow.update(error.valid_methods or ())
+    return response

@@ -33,12 +33,19 @@ def json_body() -> dict[str, Any]:
     if not request.is_json:
         raise Refusal(415, "Unsupported Media Type", info="Content-Type must be application/json.")
     try:
-        body = json.loads(raw)
-    except ValueError:
+        body = json.loads(raw, parse_constant=_no_number)
+        if b"\\u" in raw:
+            json.dumps(body, ensure_ascii=False).encode()  # half a character, as in "\\ud800", could be neither stored nor answered
+    except (ValueError, RecursionError):
         raise bad_request("The body is not valid JSON.") from None
     if not isinstance(body, dict):
         raise bad_request("The body must be a JSON object.")
     return body
+
+
+def _no_number(word: str) -> None:
+    """:raises ValueError: always, as NaN and Infinity are Python's words, not JSON's."""
+    raise ValueError(word)
 
 
 def boolean(value: Any, name: str) -> bool:
