@@ -24,7 +24,7 @@ FROM base AS sandbox
 COPY --from=sandbox-dependencies /opt/venv /opt/venv
 USER cloudtill
 EXPOSE 8080
-CMD ["python", "-m", "sandbox", "--host", "0.0.0.0", "--port", "8080", "--storage", "/data/sandbox.sqlite3"]
+CMD ["python", "-m", "sandbox", "--host", "0.0.0.0", "--port", "8080", "--data", "/data/sandbox.sqlite3"]
 
 
 FROM base AS app

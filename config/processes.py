@@ -167,7 +167,7 @@ class Stack:
             "SANDBOX_CLIENT_SECRET": credentials["client_secret"],
         }
         storage = str(self.state / "sandbox.sqlite3")
-        command: tuple[str, ...] = (sys.executable, "-m", "sandbox", "--port", str(port), "--storage", storage)
+        command: tuple[str, ...] = (sys.executable, "-m", "sandbox", "--port", str(port), "--data", storage)
         if now := self.env.get("SANDBOX_NOW"):
             command += ("--now", now)
         return Program("sandbox", command, has_logged("Acronis sandbox on"))

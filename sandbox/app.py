@@ -27,6 +27,8 @@ from sandbox.answers import stamp
 from sandbox.contacts import blank_contact
 from sandbox.definitions import PROVIDER_TENANT
 from sandbox.faults import FaultGate
+from sandbox.latency import Latency
+from sandbox.population import populate
 from sandbox.seed import seed
 from sandbox.storage import Storage
 
@@ -47,6 +49,10 @@ def create_app(
     login: str = LOGIN,
     password: str = PASSWORD,
     now: datetime | str | None = None,
+    latency_ms: int = 0,
+    legacy_standard: bool = False,
+    partners: int = 0,
+    customers: int = 0,
 ) -> Flask:
     """
     Make the sandbox, ready to serve or to be called in process.
@@ -56,6 +62,10 @@ def create_app(
     :param storage_path: the SQLite file; without one a temporary file that goes away with the application.
     :param now: what the clock of a new storage shows first, with a time zone; it ticks on from there. On a later start the
         clock moves forward to it but never back.
+    :param latency_ms: what each call of the API takes at least.
+    :param legacy_standard: offer the legacy edition `standard` as well.
+    :param partners: so many invented resellers below the provider, and likewise
+    :param customers: so many invented customers, spread over these resellers and the provider.
     """
     app = Flask(__name__)
     storage = Storage(storage_path)
@@ -63,15 +73,18 @@ def create_app(
     storage.start_clock(moment(now))
     _ensure_settings(storage)
     with app.app_context(), storage.writing() as db:
-        seed(db, storage.now())
+        seed(db, storage.now(), legacy_standard=legacy_standard)
         _ensure_client(storage, client_id, client_secret)
         _ensure_administrator(storage, login, password)
+    populate(storage, partners=partners, customers=customers, password=password, at=storage.now())
     app.secret_key = storage.setting("session_key")
     app.config["SESSION_COOKIE_NAME"] = "sandbox_session"  # must not push out the cookie of a neighbour on the same host
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     _register(app)
     app.wsgi_app = FaultGate(app.wsgi_app, storage)  # type: ignore[method-assign]
+    if latency_ms:
+        app.wsgi_app = Latency(app.wsgi_app, latency_ms / 1000)  # type: ignore[method-assign]
     return app
 
 

@@ -2,7 +2,8 @@
 What the data centre offers: applications, editions, offering items, locations and storages.
 
 Ids of applications are the vendor's constants; ids of locations and storages are ours and never change. The list of items is
-the per-gigabyte, per-workload, per-user and edition-less part of the vendor's catalogue.
+the per-gigabyte, per-workload, per-user and edition-less part of the vendor's catalogue, and of the legacy edition `standard` what
+old integrations ask for; the legacy items are offered on demand only.
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ EDITIONS = {
     "pck_per_workload": BACKUP,
     "fss_per_user": FILES_CLOUD,
     "fss_per_gigabyte": FILES_CLOUD,
+    LEGACY_EDITION: BACKUP,
 }
 
 # Used up in a month and counted from its first day; everything else is a level that is read.
@@ -181,6 +183,7 @@ _PACKS = {
     "adv_email_security": "pack_adv_email_security_mailboxes",
     "adv_dlp": "pack_adv_dlp",
 }
+_LEGACY_COUNTS = ("universal_devices", "virtualhosts", "win_server_essentials")
 _RECOVERY = (
     ("dr_base", "dr_base", "feature", "n/a"),
     ("adv_dr_storage", "dr_storage", "infra", "bytes"),
@@ -200,6 +203,15 @@ def _protection(prefix: str, edition: str) -> Iterator[Item]:
         yield Item(BACKUP, f"{prefix}_pack_{stem}", usage_name, edition, "count", "quantity")
     for stem, usage_name, kind, unit in _RECOVERY:
         yield Item(BACKUP, f"{prefix}_base_{stem}", usage_name, edition, kind, unit, "disaster_recovery")
+
+
+def _legacy() -> Iterator[Item]:
+    """The legacy edition: names without a prefix."""
+    yield Item(BACKUP, "storage", "storage", LEGACY_EDITION, "infra", "bytes", "backup")
+    for usage_name in (*_PROTECTION_COUNTS.values(), *_LEGACY_COUNTS):
+        yield Item(BACKUP, usage_name, usage_name, LEGACY_EDITION, "count", "quantity")
+    for usage_name in _PROTECTION_FEATURES.values():
+        yield Item(BACKUP, usage_name, usage_name, LEGACY_EDITION, "feature", "n/a")
 
 
 def _file_sync(prefix: str, edition: str) -> Iterator[Item]:
@@ -228,6 +240,7 @@ ITEMS = {
         *_file_sync("pu", "fss_per_user"),
         *_file_sync("pg", "fss_per_gigabyte"),
         *_without_edition(),
+        *_legacy(),
     )
 }
 

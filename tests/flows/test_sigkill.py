@@ -32,7 +32,7 @@ def sandbox(tmp_path: Path) -> Iterator[str]:
     options = [
         "--port",
         str(port),
-        "--storage",
+        "--data",
         str(tmp_path / "sandbox.sqlite3"),
         "--client-id",
         "till",

@@ -26,7 +26,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     started: list[subprocess.Popen[str]] = []
 
     def begin() -> tuple[subprocess.Popen[str], str]:
-        command = [sys.executable, "-m", "sandbox", "--port", "0", "--storage", str(tmp_path / "s.sqlite3"), "--now", NOW]
+        command = [sys.executable, "-m", "sandbox", "--port", "0", "--data", str(tmp_path / "s.sqlite3"), "--now", NOW]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         started.append(process)
         assert process.stdout is not None
