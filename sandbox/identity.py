@@ -6,8 +6,7 @@ import sqlite3
 import time
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, session, url_for
-from werkzeug.wrappers import Response as BaseResponse
+from flask import Blueprint, Response, render_template, request, session
 
 from sandbox import auth, current, tree, users
 from sandbox.answers import answer
@@ -229,6 +228,7 @@ def external_login_page() -> str:
 
 @routes.get("/idp/logout")
 @auth.open_to_all
-def sign_out() -> BaseResponse:
+def sign_out() -> str:
+    """End the session; the vendor answers with a page, too, not with a redirect."""
     session.clear()
-    return redirect(url_for("pages.portal_sign_in"))
+    return render_template("sign_in.html", login="", problem="")
