@@ -9,18 +9,33 @@ from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from sandbox import (
+    app_settings,
     auth,
     catalogue,
+    clients,
     control,
     current,
+    editions,
     errors,
     identity,
+    infra,
+    item_changes,
+    item_prices,
+    logins,
+    mfa,
     offering_items,
     pages,
+    passwords,
+    policies,
     pricing,
     reports,
+    restoring,
+    search,
+    tenant_lists,
     tenants,
+    tokens,
     usages,
+    user_lists,
     users,
 )
 from sandbox.answers import stamp
@@ -38,6 +53,31 @@ LOGIN = "msp-admin"
 PASSWORD = "sandbox-password"
 EMAIL = "admin@provider.example"
 API = "/api/2"
+PARTS = (
+    app_settings,
+    catalogue,
+    clients,
+    editions,
+    identity,
+    infra,
+    item_changes,
+    item_prices,
+    logins,
+    mfa,
+    offering_items,
+    passwords,
+    policies,
+    pricing,
+    reports,
+    restoring,
+    search,
+    tenant_lists,
+    tenants,
+    tokens,
+    usages,
+    user_lists,
+    users,
+)
 LARGEST_BODY = 2 * 1024 * 1024
 
 
@@ -74,6 +114,7 @@ def create_app(
     _ensure_settings(storage)
     with app.app_context(), storage.writing() as db:
         seed(db, storage.now(), legacy_standard=legacy_standard)
+        infra.seed_storages(db)
         _ensure_client(storage, client_id, client_secret)
         _ensure_administrator(storage, login, password)
     populate(storage, partners=partners, customers=customers, password=password, at=storage.now())
@@ -109,7 +150,8 @@ def _ensure_settings(storage: Storage) -> None:
 
 def _ensure_client(storage: Storage, client_id: str, client_secret: str) -> None:
     storage.connection().execute(
-        "INSERT INTO clients VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET secret_hash = excluded.secret_hash",
+        "INSERT INTO clients (id, tenant_id, secret_hash, name, created_at, created_by) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET secret_hash = excluded.secret_hash, status = 'enabled', deleted_at = NULL",
         (
             client_id,
             PROVIDER_TENANT,
@@ -147,17 +189,18 @@ def _ensure_administrator(storage: Storage, login: str, password: str) -> None:
         details=details,
     )
     policy = users.new_policy(user_id, PROVIDER_TENANT, "partner_admin", issuer_id=user_id, at=at)
-    users.save_policies(db, user_id, [policy])
+    policies.save_policies(db, user_id, [policy])
 
 
 def _register(app: Flask) -> None:
     app.before_request(_begin)
     app.after_request(_finish)
     app.teardown_request(_roll_back)
-    for part in (catalogue, identity, offering_items, pricing, reports, tenants, usages, users):
+    for part in PARTS:
         app.register_blueprint(part.routes, url_prefix=API)
     app.register_blueprint(identity.routes_v1, url_prefix="/api/1")
     app.register_blueprint(control.routes, url_prefix="/sandbox")
+    app.register_blueprint(mfa.switchboard, url_prefix="/sandbox")
     app.register_blueprint(pages.routes)
     app.register_error_handler(errors.Refusal, errors.answer_refusal)
     app.register_error_handler(errors.TokenRefusal, errors.answer_token_refusal)
@@ -166,7 +209,7 @@ def _register(app: Flask) -> None:
 
 def _begin() -> None:
     """Open the transaction of a change, then find out who asks."""
-    if request.method not in ("GET", "HEAD", "OPTIONS"):
+    if request.method not in auth.READING:
         current.db().execute("BEGIN IMMEDIATE")
     view = current_app.view_functions.get(request.endpoint or "")
     if view is not None and request.path.startswith(f"{API}/"):

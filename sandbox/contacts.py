@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from sandbox.answers import stamp
 from sandbox.errors import bad_request
-from sandbox.incoming import EMAIL, listing, one_of, text
+from sandbox.incoming import EMAIL, boolean, listing, one_of, text
 
 TEXTS = (
     "address1",
@@ -27,6 +27,10 @@ TEXTS = (
 )
 NAMES = ("firstname", "lastname")
 TYPES = ("legal", "primary", "billing", "technical", "management")
+COMPANY_BILLING = "company_billing"
+LANGUAGES = frozenset(
+    "bg zh zh-TW cs da nl en en-US fi fr de hu id it ja ko ms nb pl pt pt-BR ru sr es es-419 sv tr".split()  # noqa: SIM905
+)
 
 
 def blank_contact(*, at: datetime) -> dict[str, Any]:
@@ -52,15 +56,27 @@ def merged_contact(contact: dict[str, Any], changes: Mapping[str, Any], *, at: d
     """
     merged = dict(contact)
     for name in (*TEXTS, *NAMES):
-        if name in changes:
+        if name == "language" and changes.get(name):
+            merged[name] = language(changes[name])
+        elif name in changes:
             merged[name] = None if changes[name] is None else text(changes[name], f"contact.{name}")
     if changes.get("email") is not None:
         merged["email"] = _email(changes["email"])
-    if "types" in changes:
+    if changes.get("email_confirmed") is not None:
+        merged["email_confirmed"] = boolean(changes["email_confirmed"], "contact.email_confirmed")
+    if changes.get("types") is not None:
         merged["types"] = [one_of(word, "contact.types", TYPES) for word in listing(changes["types"], "contact.types")]
     if merged != contact:
         merged["updated_at"] = stamp(at)
     return merged
+
+
+def language(value: Any) -> str:
+    """A language of the vendor's list, also in the spelling with an underscore, which its reference shows: `pt_BR`."""
+    code = text(value, "language", required=True, longest=10)
+    if code.replace("_", "-") not in LANGUAGES:
+        raise bad_request(f"language {code!r} is not supported.")
+    return code
 
 
 def _email(value: Any) -> str:

@@ -18,15 +18,31 @@ TENANT_NOT_FOUND = 1005
 TENANT_NOT_DISABLED = 1006
 MOVE_UNDER_OWN_CHILD = 1007
 MOVE_WITHIN_CUSTOMER = 1008
+STORAGE_IN_USE = 1009
+SYNC_SHARE_EMAIL_CONFLICT = 1010
+DEPROVISIONING = 1011
 TENANT_LOCKED = 1012
 MOVE_UNDER_DISABLED = 1013
 MOVE_ITEMS_UNAVAILABLE = 1014
+STORAGE_CONFLICT = 1015
 STORAGE_USED_BY_CHILD = 1016
+DEFAULT_STORAGE = 1017
 USER_DISABLED = 1018
+BACKUP_UNAVAILABLE = 1019
 ITEM_UNAVAILABLE = 1021
+QUOTA_EXCEEDED = 1022
 DEPENDENCY = 1023
+ADDRESS_FORBIDDEN = 1024
+MAIL_NOT_SENT = 1025
+SERVICE_UNAVAILABLE = 1026
 BUSINESS_RULES = 1027
+GUEST_EXISTS = 1028
+STORAGE_DEPROVISIONING = 1029
+SYNC_SHARE_QUOTA_EXCEEDED = 1030
+LOCATION_CONFLICT = 1031
+MOVE_WITHOUT_LOCKING_TENANT = 1032
 INVALID_LOGIN = 1033
+MFA_REQUIRED = 1037
 
 
 class Refusal(Exception):
@@ -83,6 +99,11 @@ def broken_rule(message: str, **context: Any) -> Refusal:
 def unauthenticated() -> Refusal:
     """The recorded body of a missing, wrong or expired token: code 1000, not 401."""
     return Refusal(401, "An error has occurred.", code=UNAUTHENTICATED, info="", addition=[{}])
+
+
+def second_factor_required() -> Refusal:
+    """The recorded answer to a user who signs in with a password alone where a second factor is demanded."""
+    return Refusal(401, "Multi-Factor Authentication is required", code=MFA_REQUIRED)
 
 
 def forbidden(message: str = "Access is denied.") -> Refusal:

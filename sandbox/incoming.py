@@ -74,6 +74,15 @@ def uuid(value: Any, name: str) -> str:
     return value
 
 
+def moment(value: Any, name: str) -> str:
+    """A time as a stamp that compares with stored ones; without a zone it counts as UTC."""
+    try:
+        given = datetime.fromisoformat(value)
+        return stamp(given if given.tzinfo else given.replace(tzinfo=UTC))
+    except (TypeError, ValueError, OverflowError):
+        raise bad_request(f"{name} must be a time like 2026-10-01T08:00:00Z.") from None
+
+
 def mapping(value: Any, name: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise bad_request(f"{name} must be an object.")
@@ -103,7 +112,7 @@ def required(body: Mapping[str, Any], name: str) -> Any:
 
 def wants(name: str, *, default: bool = False) -> bool:
     value = request.args.get(name)
-    return default if value is None else boolean(value, name)
+    return default if not value else boolean(value, name)
 
 
 def query(name: str) -> str:
@@ -142,13 +151,7 @@ def query_limit(*, default: int, most: int) -> int:
 def query_moment(name: str) -> str | None:
     """An RFC 3339 time as a stamp that compares with stored ones; without a zone it counts as UTC."""
     value = request.args.get(name)
-    if not value:
-        return None
-    try:
-        moment = datetime.fromisoformat(value.replace(" ", "+"))  # an unescaped "+" arrives as a blank
-    except ValueError:
-        raise bad_request(f"{name} must be a time like 2026-10-01T08:00:00Z.") from None
-    return stamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return moment(value.replace(" ", "+"), name) if value else None  # an unescaped "+" arrives as a blank
 
 
 def query_identifiers(name: str) -> list[str]:

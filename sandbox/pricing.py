@@ -23,8 +23,9 @@ def get_pricing(tenant_id: str) -> Response:
 
 @routes.put("/tenants/<tenant_id>/pricing")
 def change_pricing(tenant_id: str) -> Response:
-    """200; only from trial to production, never back. 409/1001 for a stale version."""
+    """200; only from trial to production, never back (400/1027). 409/1001 for a stale version, 403/1012 under a lock."""
     body, at, row = json_body(), current.now(), tree.find_tenant(tenant_id)
+    tree.refuse_change(row)
     sent = integer(required(body, "version"), "version")
     if sent != row["pricing_version"]:
         raise stale_version(sent=sent, current=row["pricing_version"])

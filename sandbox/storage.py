@@ -19,6 +19,15 @@ from sandbox.errors import bad_request
 
 BUSY_SECONDS = 30
 
+# The token is the secret part of the mail's link; attachments are ids of stored reports, separated by commas.
+MAILS = """
+CREATE TABLE IF NOT EXISTS mails (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('activation', 'email_change', 'report')),
+    user_id TEXT NOT NULL, sent_to TEXT NOT NULL, login TEXT NOT NULL, subject TEXT NOT NULL, sent_at TEXT NOT NULL,
+    token TEXT NOT NULL UNIQUE, used_at TEXT, attachments TEXT NOT NULL DEFAULT ''
+)
+"""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tenants (
@@ -65,10 +74,16 @@ CREATE TABLE IF NOT EXISTS users (
     updated_at TEXT NOT NULL,
     deleted_at TEXT,
     details TEXT NOT NULL,
-    search_text TEXT NOT NULL
+    search_text TEXT NOT NULL,
+    origin_id TEXT,
+    origin_external_id TEXT,
+    disable_after TEXT,
+    totp_secret TEXT,
+    mfa_waived INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_live_user_per_login ON users (login_key) WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS users_by_tenant ON users (tenant_id);
+CREATE INDEX IF NOT EXISTS users_by_external_id ON users (external_id) WHERE external_id IS NOT NULL;
 CREATE TABLE IF NOT EXISTS access_policies (
     id TEXT PRIMARY KEY,
     user_id TEXT NOT NULL REFERENCES users (id),
@@ -77,6 +92,8 @@ CREATE TABLE IF NOT EXISTS access_policies (
     details TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS policies_by_user ON access_policies (user_id);
+CREATE INDEX IF NOT EXISTS policies_by_tenant ON access_policies (tenant_id);
+CREATE INDEX IF NOT EXISTS policies_by_role ON access_policies (role_id);
 CREATE TABLE IF NOT EXISTS bindings (
     tenant_id TEXT NOT NULL, application_id TEXT NOT NULL, bound INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, application_id)
@@ -95,14 +112,50 @@ CREATE TABLE IF NOT EXISTS offering_items (
     updated_at TEXT NOT NULL,
     UNIQUE (tenant_id, name, infra_id)
 );
+CREATE TABLE IF NOT EXISTS reported_usages (
+    tenant_id TEXT NOT NULL, name TEXT NOT NULL, infra_id TEXT NOT NULL, value INTEGER NOT NULL, reported_at TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, name, infra_id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS locations (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE, owner_tenant_id TEXT NOT NULL, platform_owned INTEGER NOT NULL, name TEXT NOT NULL,
+    version INTEGER NOT NULL, deleted_at TEXT
+);
+CREATE UNIQUE INDEX IF NOT EXISTS one_live_location_per_name ON locations (owner_tenant_id, name) WHERE deleted_at IS NULL;
+CREATE TABLE IF NOT EXISTS infra (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE, owner_tenant_id TEXT NOT NULL, location_id TEXT NOT NULL REFERENCES locations (id),
+    platform_owned INTEGER NOT NULL, name TEXT NOT NULL, url TEXT NOT NULL, capabilities TEXT NOT NULL,
+    content_url TEXT, content_mobile_url TEXT, backend_type TEXT, version INTEGER NOT NULL, deleted_at TEXT
+);
+CREATE UNIQUE INDEX IF NOT EXISTS one_live_infra_per_name ON infra (owner_tenant_id, name) WHERE deleted_at IS NULL;
+CREATE TABLE IF NOT EXISTS application_settings (
+    tenant_id TEXT NOT NULL, application_id TEXT NOT NULL, name TEXT NOT NULL,
+    value TEXT NOT NULL, locked INTEGER NOT NULL, exclusive INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, application_id, name)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS prices (
     tenant_id TEXT NOT NULL, name TEXT NOT NULL, infra_id TEXT NOT NULL, price TEXT NOT NULL, version INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, name, infra_id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS clients (
     id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL, secret_hash TEXT NOT NULL, name TEXT NOT NULL,
-    created_at TEXT NOT NULL, created_by TEXT NOT NULL
+    created_at TEXT NOT NULL, created_by TEXT NOT NULL,
+    type TEXT NOT NULL DEFAULT 'api_client',
+    auth_method TEXT NOT NULL DEFAULT 'client_secret_basic',
+    status TEXT NOT NULL DEFAULT 'enabled' CHECK (status IN ('enabled', 'disabled')),
+    details TEXT NOT NULL DEFAULT '{}',
+    redirect_uris TEXT NOT NULL DEFAULT '[]',
+    origin_id TEXT,
+    last_access_at TEXT,
+    last_access_from_ip TEXT,
+    deleted_at TEXT
 );
+CREATE INDEX IF NOT EXISTS clients_by_tenant ON clients (tenant_id);
+CREATE TABLE IF NOT EXISTS refresh_tokens (
+    token_hash TEXT PRIMARY KEY, user_id TEXT NOT NULL, tenant_id TEXT NOT NULL, access_jti TEXT NOT NULL, expires_on REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS revoked_tokens (jti TEXT PRIMARY KEY, expires_on REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS reports (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE, tenant_id TEXT NOT NULL, version INTEGER NOT NULL, details TEXT NOT NULL
@@ -114,15 +167,14 @@ CREATE TABLE IF NOT EXISTS stored_reports (
     created_at TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('in_progress', 'saved', 'failed')),
     size INTEGER,
-    seen INTEGER NOT NULL DEFAULT 0
+    seen INTEGER NOT NULL DEFAULT 0,
+    period_start TEXT,
+    period_end TEXT
 );
+CREATE TABLE IF NOT EXISTS report_schedules (
+    report_id TEXT PRIMARY KEY REFERENCES reports (id) ON DELETE CASCADE, due_at TEXT NOT NULL, enabled INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS one_time_tokens (ott TEXT PRIMARY KEY, user_id TEXT NOT NULL, expires_on REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS mails (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL CHECK (kind IN ('activation', 'email_change')),
-    user_id TEXT NOT NULL, sent_to TEXT NOT NULL, login TEXT NOT NULL, subject TEXT NOT NULL, sent_at TEXT NOT NULL,
-    token TEXT NOT NULL UNIQUE, used_at TEXT
-);
 CREATE TABLE IF NOT EXISTS faults (
     number INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, to_skip INTEGER NOT NULL, times_left INTEGER NOT NULL
 );
@@ -131,6 +183,29 @@ CREATE TABLE IF NOT EXISTS calls (
     at TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, query TEXT NOT NULL, status INTEGER NOT NULL, fault TEXT
 );
 """
+
+# Columns that came after the first files were written; `CREATE TABLE IF NOT EXISTS` leaves an old table as it is.
+ADDED_COLUMNS = {
+    "stored_reports": {"period_start": "TEXT", "period_end": "TEXT"},
+    "users": {
+        "origin_id": "TEXT",
+        "origin_external_id": "TEXT",
+        "disable_after": "TEXT",
+        "totp_secret": "TEXT",
+        "mfa_waived": "INTEGER NOT NULL DEFAULT 0",
+    },
+    "clients": {
+        "type": "TEXT NOT NULL DEFAULT 'api_client'",
+        "auth_method": "TEXT NOT NULL DEFAULT 'client_secret_basic'",
+        "status": "TEXT NOT NULL DEFAULT 'enabled' CHECK (status IN ('enabled', 'disabled'))",
+        "details": "TEXT NOT NULL DEFAULT '{}'",
+        "redirect_uris": "TEXT NOT NULL DEFAULT '[]'",
+        "origin_id": "TEXT",
+        "last_access_at": "TEXT",
+        "last_access_from_ip": "TEXT",
+        "deleted_at": "TEXT",
+    },
+}
 
 
 class Storage:
@@ -148,6 +223,30 @@ class Storage:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._of_thread = threading.local()
         self.connection().executescript(SCHEMA)
+        self._make_mails()
+        self._add_missing_columns()
+
+    def _add_missing_columns(self) -> None:
+        """Bring a file of an earlier sandbox up to date; a new one lacks nothing."""
+        connection = self.connection()
+        for table, columns in ADDED_COLUMNS.items():
+            present = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+            for name, kind in columns.items():
+                if name not in present:
+                    connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
+
+    def _make_mails(self) -> None:
+        """Make the table of mails; one of an earlier sandbox knows fewer kinds, and is made anew with its rows."""
+        with self.writing() as db:
+            found = db.execute("SELECT sql FROM sqlite_master WHERE name = 'mails'").fetchone()
+            if found is None or "'report'" in found["sql"]:
+                db.execute(MAILS)
+                return
+            db.execute("ALTER TABLE mails RENAME TO mails_before")
+            db.execute(MAILS)
+            columns = "number, kind, user_id, sent_to, login, subject, sent_at, token, used_at"
+            db.execute(f"INSERT INTO mails ({columns}) SELECT {columns} FROM mails_before")  # noqa: S608
+            db.execute("DROP TABLE mails_before")
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection. Outside `writing` every statement stands for itself."""

@@ -11,7 +11,7 @@ from uuid import uuid4
 from sandbox import current, definitions
 from sandbox.answers import stamp
 from sandbox.contacts import blank_contact, search_text
-from sandbox.errors import NAME_CONFLICT, TENANT_LOCKED, Refusal, forbidden, not_found
+from sandbox.errors import DEPROVISIONING, NAME_CONFLICT, TENANT_LOCKED, Refusal, forbidden, not_found
 from sandbox.storage import insert, milliseconds
 
 # Finding
@@ -163,6 +163,33 @@ def refuse_locked(row: sqlite3.Row) -> None:
     lock = details_of(row)["update_lock"]
     if lock["enabled"] and lock["owner_id"] != current.caller().tenant_id:
         raise Refusal(403, "The tenant is locked.", code=TENANT_LOCKED, context={"owner_id": lock["owner_id"]})
+
+
+def refuse_deprovisioning(row: sqlite3.Row) -> None:
+    """A tenant an integration has marked as being deleted takes no changes until the mark is gone."""
+    if details_of(row)["external_operation_status"] == "deleting":
+        raise Refusal(409, "The tenant is being deprovisioned.", code=DEPROVISIONING, context={"id": row["id"]})
+
+
+def refuse_change(row: sqlite3.Row) -> None:
+    """:raises Refusal: 403/1012 under another tenant's lock, 409/1011 while the tenant is being deprovisioned."""
+    refuse_locked(row)
+    refuse_deprovisioning(row)
+
+
+def free_name(name: str) -> str:
+    """The name, or the first of `name (1)`, `name (2)`, … that no tenant has."""
+    taken = "SELECT 1 FROM tenants WHERE name_key = ? AND deleted_at IS NULL AND owner_id IS NULL"
+    free, number = name, 0
+    while current.db().execute(taken, (free.casefold(),)).fetchone():
+        number += 1
+        free = f"{name} ({number})"
+    return free
+
+
+def below(row: sqlite3.Row) -> tuple[str, str]:
+    """The bounds between which the path of the tenant and of every tenant below it lies, for the index on paths."""
+    return row["path"], f"{row['path']}~"
 
 
 def parent_of(row: sqlite3.Row) -> sqlite3.Row:
