@@ -107,6 +107,7 @@ class OrganizationAdmin(BssAdmin):
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
         """Save the facts; a new organization gets its number from the operation that gives them out."""
         if change:
+            obj.facts_changed_at = clock.now()
             super().save_model(request, obj, form, change)
             return
         facts = {name: value for name, value in form.cleaned_data.items() if name not in ("kind", "parent", "name")}

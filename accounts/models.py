@@ -98,6 +98,9 @@ class Organization(models.Model):
     )
     orders_execute_automatically = models.BooleanField(default=True, help_text="Off: an account manager executes each order.")
     created_at = models.DateTimeField()
+    facts_changed_at = models.DateTimeField(
+        null=True, editable=False, help_text="When name, address, language or billing e-mail last changed; the vendor is told."
+    )
 
     objects = OrganizationQuerySet.as_manager()
 

@@ -47,9 +47,10 @@ def add_member(*, organization: Organization, user: User, role: str) -> Membersh
 
 
 @transaction.atomic
-def change_billing_information(*, organization: Organization, **facts: Any) -> None:
-    """Write the billing address, e-mail and VAT id; the next invoice copies them, issued ones stay as they are."""
+def change_billing_information(*, organization: Organization, at: datetime, **facts: Any) -> None:
+    """Write the billing address, e-mail and VAT id; the next invoice copies them, issued ones stay, the vendor is told."""
     row = Organization.objects.locked().get(pk=organization.pk)
     for name, value in facts.items():
         setattr(row, name, value)
-    row.save(update_fields=list(facts))
+    row.facts_changed_at = at
+    row.save(update_fields=[*facts, "facts_changed_at"])

@@ -51,7 +51,7 @@ def edit_organization(request: HttpRequest) -> HttpResponse:
     form_class = SellersBillingInformationForm if is_seller else BillingInformationForm
     form = form_class(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
-        operations.change_billing_information(organization=membership.organization, **form.facts())
+        operations.change_billing_information(organization=membership.organization, at=clock.now(), **form.facts())
         messages.success(request, "Billing information is saved. The next invoice is made with it.")
         return redirect("accounts:organization")
     return TemplateResponse(request, "accounts/edit_organization.html", {"form": form})

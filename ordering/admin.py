@@ -208,7 +208,7 @@ class OrderToExecuteAdmin(OrderLedger):
     ordering = ("placed_at", "pk")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        users = TenantUser.objects.filter(
+        users = TenantUser.objects.live().filter(
             tenant__organization=OuterRef("order__consumer"), service_manager=OuterRef("plan__service_manager")
         )
         lines = OrderLine.objects.annotate(has_user=Exists(users))

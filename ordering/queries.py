@@ -219,8 +219,10 @@ def is_served(consumer: Organization, service_manager_ids: Sequence[int]) -> boo
 
 def login_is_known(login: str, service_manager_ids: Sequence[int], *, but_for: Order | None = None) -> bool:
     """Whether one of our users at these service managers, or another order that is not given up, has this login."""
-    ours = TenantUser.objects.annotate(login_lower=Lower("login")).filter(
-        service_manager__in=service_manager_ids, login_lower=login.lower()
+    ours = (
+        TenantUser.objects.live()
+        .annotate(login_lower=Lower("login"))
+        .filter(service_manager__in=service_manager_ids, login_lower=login.lower())
     )
     ordered = OrderLine.objects.unfinished().filter(plan__service_manager__in=service_manager_ids, login__iexact=login)
     if but_for is not None:
@@ -282,7 +284,8 @@ def _with_manager(order: Order) -> QuerySet[OrderLine]:
 
 
 def _users(order: Order) -> QuerySet[TenantUser]:
-    return TenantUser.objects.filter(tenant__organization=order.consumer_id, service_manager=OuterRef("plan__service_manager"))
+    users = TenantUser.objects.live().filter(tenant__organization=order.consumer_id)
+    return users.filter(service_manager=OuterRef("plan__service_manager"))
 
 
 def _summary(basket: Basket, at: datetime) -> dict[str, Any]:
@@ -301,7 +304,7 @@ def _items(basket: Basket) -> list[Item]:
     for_sale = Plan.objects.for_sale_to(basket.buyer).filter(pk=OuterRef("plan"))
     live = Service.objects.live().filter(organization=basket.consumer_id, service_manager=manager)
     ordered = OrderLine.objects.unfinished().filter(order__consumer=basket.consumer_id, plan__service_manager=manager)
-    users = TenantUser.objects.filter(tenant__organization=basket.consumer_id, service_manager=manager)
+    users = TenantUser.objects.live().filter(tenant__organization=basket.consumer_id, service_manager=manager)
     lines = basket.lines.select_related("plan__service_manager").annotate(
         is_for_sale=Exists(for_sale), has_service=Exists(live), has_order=Exists(ordered), has_user=Exists(users)
     )

@@ -25,7 +25,7 @@ from provisioning.models import (
     VendorReport,
     VendorStorage,
 )
-from provisioning.operations import connection, converging, wishes
+from provisioning.operations import connection, converging, users
 
 ACTION_COLOURS = {**STATE_COLOURS, "interrupted": "warning"}
 
@@ -55,8 +55,23 @@ class ServiceManagerAdmin(BssAdmin):
     readonly_fields = ("root_tenant_id", "tested_at", "test_result", "definition_fetched_at", "offering_items")
     fieldsets = (
         (None, {"fields": ("name", "base_url", "client_id", "client_secret", "is_active")}),
-        ("What it sells", {"fields": ("vendor_currency", "default_backup_storage", "fss_per_workload_edition")}),
-        ("Connection", {"fields": (("root_tenant_id", "tested_at"), "test_result", "definition_fetched_at", "offering_items")}),
+        ("What it sells", {"fields": ("vendor_currency", "fss_per_workload_edition", "activation")}),
+        (
+            "Where data lies",
+            {"fields": ("default_backup_storage", "default_file_storage", "default_disaster_recovery_storage")},
+        ),
+        (
+            "Connection",
+            {
+                "fields": (
+                    "max_parallel_calls",
+                    ("root_tenant_id", "tested_at"),
+                    "test_result",
+                    "definition_fetched_at",
+                    "offering_items",
+                )
+            },
+        ),
     )
     add_fieldsets = (*fieldsets[:1], (None, {"fields": ("vendor_currency",)}))
     moves = (
@@ -228,14 +243,14 @@ class TenantAdmin(Ledger):
         return "The vendor agrees with what should be."
 
     def ask_send_activation_mail(self, request: HttpRequest, tenant: Tenant) -> list[str]:
-        users = tenant.users.filter(vendor_id__isnull=False)
-        return [f"Acronis sends the activation mail for {user.login} to {user.email} once more." for user in users]
+        people = tenant.users.live().filter(vendor_id__isnull=False)
+        return [f"Acronis sends the activation mail for {user.login} to {user.email} once more." for user in people]
 
     def send_activation_mail(self, request: HttpRequest, tenant: Tenant) -> str:
-        users = list(tenant.users.filter(vendor_id__isnull=False))
-        for user in users:
-            wishes.ask_activation_mail_again(tenant_user_id=user.pk, at=clock.now())
-        return f"Acronis is asked within a minute: {', '.join(user.login for user in users)}."
+        people = list(tenant.users.live().filter(vendor_id__isnull=False))
+        for user in people:
+            users.ask_activation_mail_again(tenant_user_id=user.pk, at=clock.now())
+        return f"Acronis is asked within a minute: {', '.join(user.login for user in people)}."
 
     def related_lists(self, request: HttpRequest, row: Tenant) -> list[tuple[str, str]]:
         return [

@@ -9,6 +9,13 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminURLInputWidget
 from provisioning.acronis.connection import data_centre_url
 from provisioning.models import ServiceManager, VendorStorage
 
+# Which field chooses among the storages that can do what, in the vendor's words.
+STORAGES = {
+    "default_backup_storage": "backup",
+    "default_file_storage": "files_cloud",
+    "default_disaster_recovery_storage": "disaster_recovery",
+}
+
 
 class ServiceManagerForm(forms.ModelForm):
     """One integration with the vendor. The secret goes in and is never shown again; left empty, it stays as it is."""
@@ -36,14 +43,19 @@ class ServiceManagerForm(forms.ModelForm):
             "vendor_currency",
             "fss_per_workload_edition",
             "default_backup_storage",
+            "default_file_storage",
+            "default_disaster_recovery_storage",
+            "activation",
+            "max_parallel_calls",
             "is_active",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "default_backup_storage" in self.fields:
-            mine = VendorStorage.objects.filter(service_manager=self.instance.pk, is_offered=True)
-            self.fields["default_backup_storage"].queryset = mine  # type: ignore[attr-defined]
+        for name, capability in STORAGES.items():
+            if name in self.fields:
+                mine = VendorStorage.objects.filter(service_manager=self.instance.pk, is_offered=True)
+                self.fields[name].queryset = mine.filter(capabilities__contains=[capability])  # type: ignore[attr-defined]
         if "client_secret" in self.fields:
             kept = "A secret is kept. Leave empty to keep it; type a new one to replace it."
             self.fields["client_secret"].help_text = (

@@ -7,7 +7,7 @@ from celery import shared_task
 from common import clock
 from common.dispatch import after_commit
 from provisioning.models import Tenant
-from provisioning.operations import converging
+from provisioning.operations import converging, due
 
 
 @shared_task(name="provisioning.converge", time_limit=600)
@@ -18,6 +18,7 @@ def converge(*, tenant_id: int, **_ignored: Any) -> None:
 
 @shared_task(name="provisioning.sweep", time_limit=60)
 def sweep(**_ignored: Any) -> None:
-    """Ring for every tenant that is due: lost messages and retries whose time has come."""
+    """Ring for every tenant that is due: lost messages, retries whose time has come, organizations that were renamed or moved."""
+    due.wish_new_billing_information(at=clock.now())
     for tenant_id in Tenant.objects.due(clock.now()).values_list("pk", flat=True)[:500]:
         after_commit("provisioning.converge", tenant_id=tenant_id)

@@ -17,7 +17,7 @@ from billing.models import Invoice, Subscription
 from common import clock
 from provisioning import queries as provisioning
 from provisioning.models import Hold, TenantUser
-from provisioning.operations import wishes
+from provisioning.operations import users
 
 PAGE_LENGTH = 50
 LONGEST_SEARCH = 100
@@ -68,7 +68,7 @@ def ask_activation_mail(request: HttpRequest, number: str) -> HttpResponse:
     """Have the vendor send the mail once more by which the service's first user sets a password."""
     subscription = get_object_or_404(_visible(request), number=number)
     person = get_object_or_404(TenantUser.objects.order_by("pk"), tenant__services=subscription.service_id)
-    wishes.ask_activation_mail_again(tenant_user_id=person.pk, at=clock.now())
+    users.ask_activation_mail_again(tenant_user_id=person.pk, at=clock.now())
     messages.success(request, f"We have asked Acronis to send the activation mail to {person.email} once more.")
     return redirect("billing:service", number=number)
 

@@ -16,7 +16,7 @@ from ordering import emails, queries
 from ordering.models import Basket, Order, OrderLine
 from ordering.operations import baskets, refusals
 from provisioning.models import FileSyncModel, ProtectionModel, TenantUser
-from provisioning.operations import wishes
+from provisioning.operations import users
 
 
 class CannotCancel(DomainError):
@@ -158,7 +158,7 @@ def change_service_details(*, order_id: int, login: str, email: str, role: str, 
         line.save(update_fields=["login", "email", "role"])
         if line.service is not None:
             _check_all_given(details)
-            wishes.change_user(tenant_id=line.service.tenant_id, at=at, **details)
+            users.change_user(tenant_id=line.service.tenant_id, at=at, **details)
     return order
 
 

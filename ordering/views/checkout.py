@@ -79,7 +79,7 @@ def billing(request: MemberRequest, state: Checkout) -> HttpResponse:
             raise PermissionDenied("Only an administrator of your organization changes its billing information.")
         form = BillingForm(request.POST)
         if form.is_valid():
-            accounts.change_billing_information(organization=buyer, **form.cleaned_data)
+            accounts.change_billing_information(organization=buyer, at=clock.now(), **form.cleaned_data)
             return redirect("ordering:billing")
     elif request.method == "POST" and not missing:
         baskets.confirm_billing_information(basket_id=state.basket.pk, at=clock.now())

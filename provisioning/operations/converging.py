@@ -2,37 +2,41 @@
 Making the vendor agree with the wish.
 
 Observe, plan, carry out one action at a time and record each, until the plan is empty. It can be killed between any two lines and
-run again, because it looks before it acts. Create, repair, enable and disable are all this one thing.
+run again, because it looks before it acts. Create, change, repair, enable, disable and delete are all this one thing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 
 from common.errors import DomainError
 from common.locks import Busy, alone
 from provisioning import vendor
 from provisioning.acronis.client import Acronis
-from provisioning.acronis.errors import AcronisError, Conflict, NotFound
-from provisioning.acronis.types import OfferingItemChange, VendorTenant
+from provisioning.acronis.errors import AcronisError, Conflict, NotFound, QuotaVersionConflict
+from provisioning.acronis.types import OfferingItemChange, Quota, VendorTenant
 from provisioning.locks import TENANT
-from provisioning.models import Tenant, TenantUser, VendorAction
-from provisioning.observing import find_among_children, find_tenant, observe, parent_id, tenant_name, wish_of, wished_items
-from provisioning.planning import (
-    Action,
-    CreateTenant,
-    CreateUser,
-    DisableTenant,
-    EnableTenant,
-    GrantRole,
-    ObservedTenant,
-    SendActivationMail,
-    SetItems,
-    SetPricingMode,
-    plan,
+from provisioning.models import Drift, Tenant, TenantUser, VendorAction
+from provisioning.observing import (
+    Offer,
+    facts_wish,
+    find_among_children,
+    find_tenant,
+    numbered_name,
+    observe,
+    parent_id,
+    users_wish,
+    wish_of,
 )
+from provisioning.planning import actions as do
+from provisioning.planning.actions import Action
+from provisioning.planning.rules import plan
+from provisioning.planning.values import UNLIMITED, Item, Limit, ObservedTenant
 
 Clock = Callable[[], datetime]
 
@@ -62,13 +66,18 @@ def converge(tenant_id: int, *, clock: Clock) -> None:
     :raises AcronisError: the vendor refused or did not answer; ``retryable`` says whether to try again.
     :raises DomainError: ItemsNotAvailable, LoginTaken, TenantDeleted, DoesNotSettle, NotConnected: a person has to act.
     """
-    tenant = Tenant.objects.select_related("organization", "parent", "service_manager__default_backup_storage").get(pk=tenant_id)
-    if tenant.parent is not None and not tenant.parent.agrees:
+    manager = "service_manager__default_{}_storage"
+    storages = [manager.format(storage_type) for storage_type in ("backup", "file", "disaster_recovery")]
+    tenant = Tenant.objects.select_related("organization", "parent", *storages).get(pk=tenant_id)
+    if tenant.gone_at is not None:
+        return
+    if tenant.parent is not None and not tenant.parent.agrees and tenant.retired_at is None:
         converge(tenant.parent.pk, clock=clock)
         tenant.parent.refresh_from_db()
     with alone(TENANT, tenant.pk):
-        tenant.refresh_from_db(fields=["vendor_id", "vendor_name", "wished_at"])
-        _Convergence(tenant, vendor.connect(tenant.service_manager), clock).run()
+        tenant.refresh_from_db(fields=["vendor_id", "vendor_name", "wished_at", "wished_name", "retired_at", "gone_at"])
+        if tenant.gone_at is None:
+            _Convergence(tenant, vendor.connect(tenant.service_manager), clock).run()
 
 
 def converge_due(tenant_id: int, *, clock: Clock) -> None:
@@ -93,13 +102,23 @@ class _Convergence:
         self.acronis = acronis
         self.clock = clock
         self.vendor_id = ""
-        self.users: dict[str, tuple[str, frozenset[str]]] = {}  # login → id at the vendor, and roles on this tenant
+        self.user_ids: dict[str, str] = {}  # login, folded → id at the vendor
+        self.roles: dict[str, frozenset[str]] = {}  # id at the vendor → roles on this tenant
+        self.quota_versions: Mapping[Item, int] = {}
+        self.told: set[Action] = set()
+        self.quotas_after_enabling = False
 
     def run(self) -> None:
         self._close_interrupted_actions()
-        items = wished_items(self.tenant, self.acronis)
+        wish = wish_of(self.tenant, Offer(self.tenant.service_manager, self.acronis))
         for round_number in range(1, ROUNDS + 1):
-            actions = plan(wish_of(self.tenant, items), self._look())
+            observed = self._look()
+            if observed is None and wish.is_retired:
+                self._record_end()
+                return
+            # Users may have changed with the last round; nothing else of the wish does while this worker is alone on the tenant.
+            wish = replace(wish, users=() if wish.is_retired else users_wish(self.tenant))
+            actions = [action for action in plan(wish, observed) if action not in self.told]
             if not actions:
                 self._record_agreement()
                 return
@@ -120,16 +139,22 @@ class _Convergence:
         try:
             found = find_tenant(self.tenant, self.acronis)
         except NotFound:
+            if self.tenant.retired_at is not None:
+                return None
             who = f"{self.tenant.organization} ({self.tenant.vendor_id})"
             raise TenantDeleted(f"The tenant of {who} is not at Acronis any more: somebody deleted it there.") from None
         if found is None:
             return None
         self._recognize(found)
         observed = observe(found, self.acronis)
-        self.users = {user.login.casefold(): (user.id, user.roles) for user in observed.users}
-        for user in self.tenant.users.filter(vendor_id__isnull=True):
-            if user.login.casefold() in self.users:
-                self._remember_user(user, self.users[user.login.casefold()][0])
+        self.quota_versions = observed.quota_versions
+        self.user_ids = {user.login.casefold(): user.id for user in observed.users}
+        self.roles = {user.id: user.roles for user in observed.users}
+        for user in self.tenant.users.live().filter(vendor_id__isnull=True):
+            if user.login.casefold() in self.user_ids:
+                self._remember_user(user, self.user_ids[user.login.casefold()])
+        activated = [user.id for user in observed.users if user.is_activated]
+        self.tenant.users.live().filter(vendor_id__in=activated, activated_at__isnull=True).update(activated_at=self.clock())
         return observed
 
     def _recognize(self, found: VendorTenant) -> None:
@@ -142,86 +167,162 @@ class _Convergence:
 
     def _carry_out(self, action: Action) -> None:
         match action:
-            case CreateTenant():
+            case do.CreateTenant():
                 self._create_tenant(action)
-            case SetItems():
+            case do.DeleteTenant():
+                self._delete_tenant()
+            case do.RenameTenant():
+                self._rename_tenant(action)
+            case do.SetContact():
+                self._tell(action, contact=dict(action.fields))
+            case do.SetLanguage():
+                self._tell(action, language=action.language)
+            case do.SwitchEdition():
+                self.acronis.tenants.switch_edition(self.vendor_id, application_id=action.application_id, edition=action.edition)
+            case do.SetItems():
                 self._set_items(action)
-            case SetPricingMode():
+            case do.SetPricingMode():
                 pricing = self.acronis.tenants.pricing(self.vendor_id)
                 self.acronis.tenants.set_pricing(
                     self.vendor_id, version=pricing.version, mode=action.mode, currency=pricing.currency
                 )
-            case CreateUser():
+            case do.CreateUser():
                 self._create_user(action)
-            case GrantRole():
-                user_id, roles = self.users[action.login.casefold()]
-                self.acronis.users.set_access_policies(user_id, [(self.vendor_id, role) for role in sorted(roles | {action.role})])
-            case SendActivationMail():
+            case do.ChangeLogin():
+                self._change_login(action)
+            case do.ChangeEmail():
+                self._change_email(action)
+            case do.GrantRole():
+                user_id = self._user_id(action.login)
+                roles = sorted(self.roles.get(user_id, frozenset()) | {action.role})
+                self.acronis.users.set_access_policies(user_id, [(self.vendor_id, role) for role in roles])
+            case do.SetPassword():
+                self._set_password(action)
+            case do.SendActivationMail():
                 self._send_activation_mail(action)
-            case EnableTenant() | DisableTenant():
-                version = self.acronis.tenants.get(self.vendor_id).version
-                self.acronis.tenants.update(self.vendor_id, version=version, enabled=isinstance(action, EnableTenant))
+            case do.EnableTenant() | do.DisableTenant():
+                self._update_tenant(enabled=isinstance(action, do.EnableTenant))
 
-    def _create_tenant(self, action: CreateTenant) -> None:
+    def _create_tenant(self, action: do.CreateTenant) -> None:
         try:
             found = self._post_tenant(action.name, action.tenant_kind)
         except Conflict as error:
             if error.code != NAME_TAKEN:
                 raise
             # Ours, created by an attempt whose answer was lost; or somebody else's, and then ours takes another name.
-            name = tenant_name(f"{action.name[:150]} ({self.tenant.organization.number})")
+            name = numbered_name(action.name, self.tenant.organization.number)
             found = find_among_children(self.tenant, self.acronis) or self._post_tenant(name, action.tenant_kind)
         self._recognize(found)
 
     def _post_tenant(self, name: str, kind: str) -> VendorTenant:
-        organization = self.tenant.organization
+        facts = facts_wish(self.tenant)
         return self.acronis.tenants.create(
             name=name,
             parent_id=parent_id(self.tenant),
             kind=kind,
             customer_id=self.tenant.key,
             internal_tag=f"cloudtill:{self.tenant.key}",
-            language=organization.language,
-            contact={
-                "email": organization.billing_email,
-                "address1": organization.address_line1,
-                "address2": organization.address_line2,
-                "zipcode": organization.postcode,
-                "city": organization.city,
-                "country": organization.country,
-            },
+            language=facts["language"],
+            contact=facts["contact"],
         )
 
-    def _set_items(self, action: SetItems) -> None:
-        changes = [
-            OfferingItemChange(application_id=item.application_id, name=item.name, infra_id=item.infra_id or None, enabled=enabled)
-            for items, enabled in ((action.disable, False), (action.enable, True))
-            for item in items
-        ]
-        self.acronis.offering_items.set(self.vendor_id, changes)
+    def _delete_tenant(self) -> None:
+        try:
+            self.acronis.tenants.delete(self.vendor_id, version=self.acronis.tenants.get(self.vendor_id).version)
+        except NotFound:
+            return  # gone already, by an attempt whose answer was lost
 
-    def _create_user(self, action: CreateUser) -> None:
+    def _rename_tenant(self, action: do.RenameTenant) -> None:
+        try:
+            self._tell(action, name=action.name)
+        except Conflict as error:
+            if error.code != NAME_TAKEN:
+                raise
+            self._tell(action, name=numbered_name(action.name, self.tenant.organization.number))
+
+    def _tell(self, action: Action, **fields: Any) -> None:
+        """
+        Change what only people read: name, contact, language. Told once: if the vendor writes it in its own way, that must not keep
+        anybody from being served.
+        """
+        self._update_tenant(**fields)
+        self.told.add(action)
+
+    def _update_tenant(self, **fields: Any) -> None:
+        version = self.acronis.tenants.get(self.vendor_id).version
+        self._recognize(self.acronis.tenants.update(self.vendor_id, version=version, **fields))
+
+    def _set_items(self, action: do.SetItems) -> None:
+        """
+        Turn items on and off and set quotas, in one call. An item that is off does not show the version of the quota it once had;
+        where our guess is refused, items are turned on first and limited in the next round, when the version is known.
+        """
+        off = [self._change(item, enabled=False) for item in action.disable]
+        on = [
+            self._change(item, enabled=True, limit=None if self.quotas_after_enabling else limit) for item, limit in action.enable
+        ]
+        limits = [self._change(item, limit=limit, version=self.quota_versions.get(item, 0)) for item, limit in action.limit]
+        try:
+            self.acronis.offering_items.set(self.vendor_id, [*off, *on, *limits])
+        except QuotaVersionConflict:
+            self.quotas_after_enabling = True
+            raise
+
+    @staticmethod
+    def _change(item: Item, *, enabled: bool | None = None, limit: Limit | None = None, version: int = 0) -> OfferingItemChange:
+        """An item that is turned on without a quota is not given one: unlimited is what the vendor begins with."""
+        wants_quota = limit is not None and (enabled is None or limit != UNLIMITED)
+        return OfferingItemChange(
+            application_id=item.application_id,
+            name=item.name,
+            infra_id=item.infra_id or None,
+            enabled=enabled,
+            quota=Quota(limit.soft, limit.overage, version) if limit is not None and wants_quota else None,
+        )
+
+    # Acting on users
+
+    def _create_user(self, action: do.CreateUser) -> None:
         try:
             created = self.acronis.users.create(tenant_id=self.vendor_id, login=action.login, email=action.email)
         except Conflict:
             raise LoginTaken(f"The login {action.login} is taken at Acronis. Choose another and try again.") from None
-        self.users[created.login.casefold()] = (created.id, frozenset())
-        self._remember_user(self.tenant.users.get(login__iexact=action.login), created.id)
+        self.user_ids[created.login.casefold()] = created.id
+        self._remember_user(self._user(action.login), created.id)
 
-    def _remember_user(self, user: TenantUser, vendor_id: str) -> None:
-        user.vendor_id = vendor_id
-        user.save(update_fields=["vendor_id"])
+    def _change_login(self, action: do.ChangeLogin) -> None:
+        user_id = str(self._user(action.login).vendor_id)
+        try:
+            self._update_user(user_id, login=action.login)
+        except Conflict as error:
+            if error.is_stale:
+                raise
+            raise LoginTaken(f"The login {action.login} is taken at Acronis. Choose another and try again.") from None
+        self.user_ids[action.login.casefold()] = user_id
 
-    def _send_activation_mail(self, action: SendActivationMail) -> None:
+    def _change_email(self, action: do.ChangeEmail) -> None:
+        self._update_user(self._user_id(action.login), contact={"email": action.email})
+        self.tenant.users.live().filter(login=action.login).update(email_asked_at=self.clock())
+
+    def _set_password(self, action: do.SetPassword) -> None:
+        """Sending the same password again does no harm, so a lost answer is simply repeated."""
+        user = self._user(action.login)
+        self.acronis.users.set_password(self._user_id(action.login), user.password)
+        # Only if it is still the password that was sent: somebody may have wished for another one meanwhile.
+        self.tenant.users.live().filter(
+            pk=user.pk, password_set_at__isnull=True, password_wished_at=user.password_wished_at
+        ).update(password_set_at=self.clock())
+
+    def _send_activation_mail(self, action: do.SendActivationMail) -> None:
         """
         Ask for the mail once. The vendor cannot tell whether it sent one, so the question is written down before it is put: a lost
         answer leaves it unconfirmed, for a person to repeat, and never sends a second mail.
         """
-        user = self.tenant.users.get(login__iexact=action.login)
+        user = self._user(action.login)
         user.activation_mail_asked_at = self.clock()
         user.save(update_fields=["activation_mail_asked_at"])
         try:
-            self.acronis.users.send_activation_email(self.users[action.login.casefold()][0])
+            self.acronis.users.send_activation_email(self._user_id(action.login))
         except AcronisError as error:
             if not error.outcome_unknown:
                 user.activation_mail_asked_at = None
@@ -230,18 +331,35 @@ class _Convergence:
         user.activation_mail_confirmed_at = self.clock()
         user.save(update_fields=["activation_mail_confirmed_at"])
 
+    def _update_user(self, user_id: str, **fields: Any) -> None:
+        self.acronis.users.update(user_id, version=self.acronis.users.get(user_id).version, **fields)
+
+    def _user(self, login: str) -> TenantUser:
+        return self.tenant.users.live().get(login__iexact=login)
+
+    def _user_id(self, login: str) -> str:
+        return str(self._user(login).vendor_id or self.user_ids[login.casefold()])
+
+    def _remember_user(self, user: TenantUser, vendor_id: str) -> None:
+        user.vendor_id = vendor_id
+        user.save(update_fields=["vendor_id"])
+
     # Recording
 
     @contextmanager
     def _recorded(self, action: Action) -> Iterator[None]:
         row = VendorAction.objects.create(
-            tenant=self.tenant, kind=action.kind, sentence=action.sentence[:500], started_at=self.clock()
+            tenant=self.tenant,
+            kind=action.kind,
+            sentence=action.sentence[:500],
+            details=list(action.details),
+            started_at=self.clock(),
         )
         try:
             yield
         except (AcronisError, DomainError) as error:
             row.status, row.error, row.ended_at = VendorAction.Status.FAILED, str(error)[:1000], self.clock()
-            if isinstance(action, SendActivationMail) and isinstance(error, AcronisError) and error.outcome_unknown:
+            if isinstance(action, do.SendActivationMail) and isinstance(error, AcronisError) and error.outcome_unknown:
                 row.error = MAIL_UNCONFIRMED
             row.save(update_fields=["status", "error", "ended_at"])
             raise
@@ -255,6 +373,15 @@ class _Convergence:
         )
 
     def _record_agreement(self) -> None:
-        Tenant.objects.filter(pk=self.tenant.pk, wished_at=self.tenant.wished_at).update(
-            converged_at=self.clock(), next_try_at=None, attempts=0, last_error=""
-        )
+        at = self.clock()
+        agreed = Tenant.objects.filter(pk=self.tenant.pk, wished_at=self.tenant.wished_at)
+        if agreed.update(converged_at=at, next_try_at=None, attempts=0, last_error=""):
+            Drift.objects.open().filter(tenant=self.tenant).update(status=Drift.Status.REPAIRED, decided_at=at)
+
+    @transaction.atomic
+    def _record_end(self) -> None:
+        """The vendor has the tenant no more: its users' logins are free again."""
+        at = self.clock()
+        Tenant.objects.filter(pk=self.tenant.pk).update(gone_at=at, converged_at=at, next_try_at=None, attempts=0, last_error="")
+        self.tenant.users.live().update(gone_at=at, password=None)
+        Drift.objects.open().filter(tenant=self.tenant).update(status=Drift.Status.VANISHED, decided_at=at)

@@ -42,7 +42,7 @@ def check_login(*, service_manager: ServiceManager, login: str) -> None:
     :raises CannotCheck: the vendor did not answer. Ordering may go on; the login is checked again when it is created.
     """
     login = validate_login(login)
-    if TenantUser.objects.filter(service_manager=service_manager, login__iexact=login).exists():
+    if TenantUser.objects.live().filter(service_manager=service_manager, login__iexact=login).exists():
         raise FieldRefused("login", f"{login} is taken. Choose another.")
     try:
         answer = vendor.connect(service_manager, people_wait=True).users.check_login(login)

@@ -1,64 +1,59 @@
 """Writing down what should be at the vendor. `converging` makes it so."""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
-
 from accounts.models import Organization
-from common.dispatch import after_commit
-from common.errors import DomainError, FieldRefused
-from provisioning.models import Service, ServiceManager, Tenant, TenantUser, VendorStorage
-from provisioning.operations.logins import validate_login
+from common.errors import DomainError
+from provisioning.models import Service, ServiceItem, ServiceManager, Tenant, TenantUser, VendorStorage
+from provisioning.operations import users
+from provisioning.planning.choosing import ItemWish
 
 
 class AlreadyServed(DomainError):
     """The consumer has a live service at this service manager; the vendor's licensing allows one."""
 
 
-class UserExists(DomainError):
-    """The login was created at the vendor already and is changed there, not here."""
-
-
 @dataclass(frozen=True, slots=True)
 class ServiceWish:
-    """What a customer ordered: both licensing models, and the person who will administer the tenant."""
+    """
+    What a customer ordered, and the person who will administer the tenant.
+
+    :param items: offering item → on or off, and its limit for quantity 1 in the vendor's unit (bytes, pieces, seconds). Where it
+        ``covers`` everything, items that are not named are on without quota; else they are off.
+    :param activation: how the person gets in; empty: as the service manager says.
+    :param backup_storage: and the other storages; None is the default of the service manager.
+    """
 
     protection_model: str
     file_sync_model: str
     login: str = ""
     email: str = ""
     role: str = TenantUser.Role.COMPANY_ADMINISTRATOR
+    activation: str = ""
+    covers: str = Service.Covers.EVERYTHING
+    items: Mapping[str, ItemWish] = field(default_factory=dict)
+    quantity: int = 1
+    pricing_mode: str = Service.PricingMode.PRODUCTION
     backup_storage: VendorStorage | None = None
+    file_storage: VendorStorage | None = None
+    disaster_recovery_storage: VendorStorage | None = None
 
-
-@transaction.atomic(durable=True)
-def ask_activation_mail_again(*, tenant_user_id: int, at: datetime) -> None:
-    """Have the vendor send the activation mail once more: the reader did not get it, or we could not confirm the first."""
-    user = TenantUser.objects.locked().get(pk=tenant_user_id)
-    user.activation_mail_asked_at = user.activation_mail_confirmed_at = None
-    user.save(update_fields=["activation_mail_asked_at", "activation_mail_confirmed_at"])
-    wish_again(user.tenant_id, at=at)
-
-
-@transaction.atomic
-def change_user(*, tenant_id: int, login: str, email: str, role: str, at: datetime) -> None:
-    """
-    Correct the person who is to administer the tenant, as long as the vendor has not created that user.
-
-    :raises FieldRefused: the login is malformed, or wished for another tenant already.
-    :raises UserExists: the user is at the vendor already.
-    """
-    user = TenantUser.objects.locked().filter(tenant=tenant_id).first()
-    if user is None:
-        _add_user(Tenant.objects.get(pk=tenant_id), login=login, email=email, role=role)
-    elif user.vendor_id is not None:
-        raise UserExists(f"The user {user.login} exists at Acronis already.")
-    else:
-        user.login, user.email, user.role = validate_login(login), email, role
-        _save_login(user)
-    Tenant.objects.filter(pk=tenant_id).update(wished_at=at)
+    def service(self, **owners: object) -> Service:
+        """Return the wish as a row, not saved."""
+        return Service(
+            protection_model=self.protection_model,
+            file_sync_model=self.file_sync_model,
+            covers=self.covers,
+            quantity=self.quantity,
+            pricing_mode=self.pricing_mode,
+            backup_storage=self.backup_storage,
+            file_storage=self.file_storage,
+            disaster_recovery_storage=self.disaster_recovery_storage,
+            **owners,
+        )
 
 
 # Steps: inside the caller's transaction
@@ -74,41 +69,41 @@ def wish_service(*, consumer: Organization, service_manager: ServiceManager, wis
     :raises FieldRefused: the login is malformed or taken, or there is none and the tenant has no user yet.
     """
     parent = wish_partner(reseller=consumer.reseller, service_manager=service_manager, at=at) if consumer.reseller else None
-    tenant = _wish_tenant(consumer, service_manager, kind=Tenant.Kind.CUSTOMER, parent=parent, at=at)
+    tenant = wish_tenant(consumer, service_manager, kind=Tenant.Kind.CUSTOMER, parent=parent, at=at)
     if Service.objects.live().filter(organization=consumer, service_manager=service_manager).exists():
         raise AlreadyServed(
             f"{consumer} already has an Acronis subscription. Only one is allowed per service manager ({service_manager})."
         )
-    if not tenant.users.exists():
-        _add_user(tenant, login=wish.login, email=wish.email, role=wish.role)
-    return Service.objects.create(
-        organization=consumer,
-        service_manager=service_manager,
-        tenant=tenant,
-        protection_model=wish.protection_model,
-        file_sync_model=wish.file_sync_model,
-        backup_storage=wish.backup_storage,
-        wished_at=at,
+    if not tenant.users.live().exists():
+        users.add_user(tenant, login=wish.login, email=wish.email, role=wish.role, activation=wish.activation, at=at)
+    service = wish.service(organization=consumer, service_manager=service_manager, tenant=tenant, wished_at=at)
+    service.save()
+    ServiceItem.objects.bulk_create(
+        ServiceItem(
+            service=service,
+            name=name,
+            is_enabled=item.is_enabled,
+            soft_quota=item.limit.soft,
+            overage=item.limit.overage,
+        )
+        for name, item in sorted(wish.items.items())
     )
+    return service
 
 
 def wish_partner(*, reseller: Organization, service_manager: ServiceManager, at: datetime) -> Tenant:
     """Write down that ``reseller`` has a partner tenant under the MSP's; repeated, it is the same one."""
-    return _wish_tenant(reseller, service_manager, kind=Tenant.Kind.PARTNER, parent=None, at=at)
+    return wish_tenant(reseller, service_manager, kind=Tenant.Kind.PARTNER, parent=None, at=at)
 
 
-def wish_again(tenant_id: int, *, at: datetime) -> None:
-    """Have the tenant converged by itself, outside any order, as soon as the transaction has committed."""
-    Tenant.objects.filter(pk=tenant_id).update(wished_at=at, next_try_at=at, attempts=0, last_error="")
-    after_commit("provisioning.converge", tenant_id=tenant_id)
-
-
-def _wish_tenant(
+def wish_tenant(
     organization: Organization, service_manager: ServiceManager, *, kind: str, parent: Tenant | None, at: datetime
 ) -> Tenant:
+    """Return the organization's live tenant, locked; made if there is none. A retired one is left alone: its data is gone."""
     tenant, created = Tenant.objects.get_or_create(
         organization=organization,
         service_manager=service_manager,
+        retired_at__isnull=True,
         # One word, so that the vendor's search finds it; random, so that two installations never take each other's tenants.
         defaults={"kind": kind, "parent": parent, "key": f"{organization.number}x{secrets.token_hex(5)}", "wished_at": at},
     )
@@ -117,22 +112,3 @@ def _wish_tenant(
         locked.wished_at = at
         locked.save(update_fields=["wished_at"])
     return locked
-
-
-def _add_user(tenant: Tenant, *, login: str, email: str, role: str) -> None:
-    if not email:
-        raise FieldRefused("email", "Enter the e-mail address that Acronis sends the activation e-mail to.")
-    user = TenantUser(
-        tenant=tenant, service_manager_id=tenant.service_manager_id, login=validate_login(login), email=email, role=role
-    )
-    _save_login(user)
-
-
-def _save_login(user: TenantUser) -> None:
-    try:
-        with transaction.atomic():
-            user.save()
-    except IntegrityError as error:
-        if "tenantuser_login_unique" not in str(error):
-            raise
-        raise FieldRefused("login", f"The login {user.login} is taken. Choose another.") from None

@@ -73,7 +73,7 @@ def test_a_person_has_one_role_per_organization_and_a_second_one_replaces_it():
 def test_changed_billing_information_keeps_a_history():
     organization = OrganizationFactory(city="Berlin")
 
-    change_billing_information(organization=organization, city="Potsdam")
+    change_billing_information(organization=organization, city="Potsdam", at=AT)
 
     organization.refresh_from_db()
     assert organization.city == "Potsdam"

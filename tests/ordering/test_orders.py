@@ -16,7 +16,7 @@ from ordering import queries
 from ordering.models import Basket, Order, OrderLine
 from ordering.operations import orders, refusals
 from provisioning.models import TenantUser
-from provisioning.operations.wishes import UserExists
+from provisioning.operations.users import UserExists
 from tests import factories
 from tests.ordering.conftest import ADDRESS, AT
 

@@ -9,7 +9,7 @@ from provisioning import vendor
 from provisioning.acronis.errors import AcronisError
 from provisioning.models import FileSyncModel, Hold, ProtectionModel, ServiceManager, Tenant
 from provisioning.observing import NothingWished
-from provisioning.operations import connection, converging, logins, preview, wishes
+from provisioning.operations import connection, converging, logins, preview, users, wishes
 from tests.factories import AT, OrganizationFactory, ResellerFactory, TenantFactory, TenantUserFactory
 
 pytestmark = pytest.mark.django_db
@@ -202,7 +202,7 @@ def test_a_mail_whose_answer_was_lost_is_shown_as_unconfirmed_and_can_be_asked_f
     assert (user.activation_mail_asked_at, user.activation_mail_confirmed_at) == (clock(), None)
 
     with django_capture_on_commit_callbacks(execute=True):
-        wishes.ask_activation_mail_again(tenant_user_id=user.pk, at=clock())
+        users.ask_activation_mail_again(tenant_user_id=user.pk, at=clock())
 
     user.refresh_from_db()
     assert user.activation_mail_confirmed_at is not None
@@ -265,7 +265,7 @@ def test_a_login_taken_meanwhile_is_a_sentence_and_another_one_helps(acronis):
     with pytest.raises(converging.LoginTaken, match="The login msp-admin is taken at Acronis"):
         converging.converge(tenant.pk, clock=clock)
 
-    wishes.change_user(tenant_id=tenant.pk, login="jane.doe", email="jane@example.com", role=WISH.role, at=AT)
+    users.change_user(tenant_id=tenant.pk, login="jane.doe", email="jane@example.com", role=WISH.role, at=AT)
     converging.converge(tenant.pk, clock=clock)
 
     everything_once(acronis)
