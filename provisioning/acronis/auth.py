@@ -93,7 +93,7 @@ def _read_token(body: bytes) -> tuple[str, float]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise MalformedAnswer("it is not a JSON object", method="POST", path=TOKEN_PATH)
+        raise MalformedAnswer("it is not a JSON object", method="POST", path=TOKEN_PATH, is_unreadable=True)
     token = answer.get("access_token")
     if not isinstance(token, str) or not token or not (token.isascii() and token.isprintable()):
         raise MalformedAnswer("access_token is missing or not a token", method="POST", path=TOKEN_PATH)

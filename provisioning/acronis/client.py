@@ -5,6 +5,7 @@ Plain Python: it knows nothing of our rows. Errors are in ``errors``, answers in
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from time import sleep
 from types import TracebackType
 from urllib.parse import quote
@@ -13,7 +14,8 @@ import httpx
 
 from provisioning.acronis import resources
 from provisioning.acronis.auth import TOKEN_PATH, TokenAuth
-from provisioning.acronis.connection import TIMEOUT, CallRecord, Connection, data_centre_url
+from provisioning.acronis.circuit import Circuit
+from provisioning.acronis.connection import TIMEOUT, CallRecord, Connection, Gate, data_centre_url
 from provisioning.acronis.errors import MalformedAnswer
 from provisioning.acronis.types import Fields
 
@@ -28,8 +30,14 @@ class Acronis:
 
     :param base_url: address of the data centre, ``https://eu2-cloud.acronis.com``.
     :param max_wait: longest pause in seconds taken when the vendor asks for one; what is longer is raised.
+    :param client_id: of the API client.
+    :param client_secret: of the API client; no log line and no error shows it.
+    :param timeout: in seconds, see ``connection.TIMEOUT``.
     :param max_parallel: connections open at a time.
-    :param on_call: told of every exchange on the wire, in the thread that made it.
+    :param gate: gives a context manager that is entered around every exchange on the wire, for a limit across processes;
+        it raises ``TooManyCalls`` to hold the call back. A download leaves it as soon as it begins.
+    :param circuit: what knows whether the vendor is down; shared by clients of one vendor, one of its own if None.
+    :param on_call: told of every exchange on the wire, and of calls held back, in the thread that made them.
     :raises ValueError: ``base_url`` is no web address.
     """
 
@@ -44,6 +52,8 @@ class Acronis:
         sleep: Callable[[float], None] = sleep,
         max_wait: float = 20.0,
         max_parallel: int = 8,
+        gate: Gate = nullcontext,
+        circuit: Circuit | None = None,
         on_call: Callable[[CallRecord], None] | None = None,
     ) -> None:
         self.base_url = data_centre_url(base_url)
@@ -56,6 +66,8 @@ class Acronis:
             sleep=sleep,
             max_wait=max_wait,
             max_parallel=max_parallel,
+            gate=gate,
+            circuit=circuit,
             on_call=on_call,
         )
         self.clients = resources.Clients(self._connection)
@@ -64,6 +76,7 @@ class Acronis:
         self.users = resources.Users(self._connection)
         self.offering_items = resources.OfferingItems(self._connection)
         self.infra = resources.Infras(self._connection)
+        self.locations = resources.Locations(self._connection)
         self.usages = resources.Usages(self._connection)
         self.reports = resources.Reports(self._connection)
         self.idp = resources.Idp(self._connection)
@@ -83,6 +96,7 @@ class Acronis:
         self.close()
 
     def close(self) -> None:
+        """Close the connections; calls under way break off. Repeating does nothing."""
         self._connection.close()
 
 
@@ -98,6 +112,8 @@ def find_data_centre(
 
     The one call of API version 1 that is left, without a token: ``GET /api/1/accounts?login=``.
 
+    :param login: of any user.
+    :param entry_url: where the vendor tells.
     :raises NotFound: no such login.
     :raises MalformedAnswer: the address is no web address, or less safe than the one asked (http instead of https).
     """
@@ -123,6 +139,11 @@ def external_login_url(base_url: str, ott: str, *, target: str = "/mc/") -> str:
     Return the address that signs a browser in with a one-time token and goes on to ``target`` in the vendor's portal.
 
     The token is in the fragment, so it reaches no server's log.
+
+    :param base_url: of the data centre.
+    :param ott: from ``idp.one_time_token``.
+    :param target: path to go on to, on the same host.
+    :raises ValueError: ``base_url`` is no web address.
     """
     base = data_centre_url(base_url)
     return f"{base}/api/2/idp/external-login#ott={quote(ott, safe='')}&targetURI={quote(base + target, safe=':/')}"

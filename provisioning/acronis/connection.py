@@ -9,7 +9,7 @@ import json
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from time import monotonic, sleep
@@ -19,7 +19,8 @@ from urllib.parse import quote
 import httpx
 
 from provisioning.acronis.auth import TOKEN_PATH, TokenAuth
-from provisioning.acronis.errors import AcronisError, MalformedAnswer, status_error, transport_failed
+from provisioning.acronis.circuit import Circuit
+from provisioning.acronis.errors import AcronisError, MalformedAnswer, NotSent, status_error, transport_failed
 
 logger = logging.getLogger("provisioning.acronis")
 # httpx logs whole URLs at this level, and some carry logins; our own line has what is needed.
@@ -27,6 +28,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 T = TypeVar("T")
 Query = Mapping[str, str | int | bool]
+Gate = Callable[[], AbstractContextManager[None]]
 
 TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=10.0, pool=10.0)
 
@@ -37,9 +39,10 @@ ATTEMPTS = 3
 @dataclass(frozen=True, slots=True)
 class CallRecord:
     """
-    One exchange on the wire, token requests and repetitions included.
+    One exchange on the wire, token requests and repetitions included, or one that was held back.
 
-    ``milliseconds`` are those until the answer began; ``status`` is None where none came, and ``failure`` says why.
+    ``milliseconds`` are those until the answer began; ``status`` is None where none came, and ``failure`` says why: the
+    name of an httpx error, or of ours (``CircuitOpen``, ``TooManyCalls``) where nothing was sent.
     """
 
     method: str
@@ -59,6 +62,9 @@ class Connection:
     ``NotFound``, and one to a PUT in a stale version: the caller reads again, as it does anyway.
 
     :param max_wait: longest pause in seconds taken at the vendor's wish (Retry-After); what is longer is raised.
+    :param max_parallel: connections open at a time.
+    :param gate: entered around every exchange, see ``Acronis``.
+    :param circuit: asked before every call; one of its own if None.
     """
 
     def __init__(
@@ -71,9 +77,13 @@ class Connection:
         sleep: Callable[[float], None] = sleep,
         max_wait: float = 20.0,
         max_parallel: int = 8,
+        gate: Gate = nullcontext,
+        circuit: Circuit | None = None,
         on_call: Callable[[CallRecord], None] | None = None,
     ) -> None:
         self.root = root
+        self._gate = gate
+        self._circuit = Circuit() if circuit is None else circuit
         self._auth = auth
         self._sleep = sleep
         self._max_wait = max_wait
@@ -109,11 +119,12 @@ class Connection:
         :param secrets: values in ``body`` that no log line and no error may show.
         :raises AcronisError: see ``errors``.
         """
-        response = self._send(method, path, query=query, body=body, secrets=secrets)
-        try:
-            return read(_parse(response.content))
-        except MalformedAnswer as error:
-            raise error.in_answer_to(method, path, outcome_unknown=method == "POST") from None
+        with self._call(method, path):
+            response = self._send(method, path, query=query, body=body, secrets=secrets)
+            try:
+                return read(_parse(response.content))
+            except MalformedAnswer as error:
+                raise error.in_answer_to(method, path, outcome_unknown=method == "POST") from None
 
     def tell(
         self,
@@ -125,21 +136,25 @@ class Connection:
         secrets: tuple[str, ...] = (),
     ) -> None:
         """Send a request whose success has no content (204). A page in its place is not a success."""
-        response = self._send(method, path, query=query, body=body, secrets=secrets)
-        if response.content.strip():
-            try:
-                _parse(response.content)
-            except MalformedAnswer as error:
-                raise error.in_answer_to(method, path, outcome_unknown=method == "POST") from None
+        with self._call(method, path):
+            response = self._send(method, path, query=query, body=body, secrets=secrets)
+            if response.content.strip():
+                try:
+                    _parse(response.content)
+                except MalformedAnswer as error:
+                    raise error.in_answer_to(method, path, outcome_unknown=method == "POST") from None
 
     @contextmanager
     def download(self, path: str) -> Iterator[Iterator[bytes]]:
         """
         Open a file as an iterator of its bytes as they came over the wire, still compressed.
 
+        The gate is left as soon as the answer begins: who reads it slowly keeps nobody else waiting.
+
         :raises TransportFailed: also in the middle; nothing is repeated once bytes were given out.
         """
-        response = self._send("GET", path, query=None, body=None, secrets=(), stream=True)
+        with self._call("GET", path):
+            response = self._send("GET", path, query=None, body=None, secrets=(), stream=True)
         try:
             yield self._chunks(response, path)
         finally:
@@ -150,6 +165,17 @@ class Connection:
             yield from response.iter_raw()
         except httpx.TransportError as error:
             raise transport_failed(error, method="GET", path=path, harmless=True) from error
+
+    @contextmanager
+    def _call(self, method: str, path: str) -> Iterator[None]:
+        """One call, from the circuit's permission to the read answer. What was held back is recorded like an exchange."""
+        try:
+            with self._circuit.call(method, path):
+                yield
+        except NotSent as error:
+            error.method, error.path = method, path  # a gate does not know them
+            self._record(CallRecord(method, path, None, 0.0, "", type(error).__name__))
+            raise
 
     def _send(
         self,
@@ -187,10 +213,10 @@ class Connection:
         stream: bool,
     ) -> httpx.Response:
         try:
-            response = self._http.send(request, stream=stream)
-            if response.is_success:
-                return response
-            response.read()
+            with self._gate():
+                response = self._http.send(request, stream=stream)
+                if not response.is_success:
+                    response.read()
         except httpx.TransportError as error:
             self._unanswered(error)
             if error.request is not request:  # it was the token's, and ours was not sent
@@ -204,14 +230,20 @@ class Connection:
                 method=request.method,
                 path=path,
                 outcome_unknown=unknown,
+                is_unreadable=True,
             ) from error
+        if response.is_success:
+            return response
         known = self._auth.secrets if self._auth else ()
         raise status_error(response, path=path, secrets=(*known, *secrets))
 
     def _pause_before_next(self, error: AcronisError, attempt: int) -> float | None:
         """Return the seconds to wait before the next attempt, or None if the error is final."""
-        # A malformed answer is left to the caller's schedule: what makes it lasts longer than our pauses.
-        if not error.retryable or error.outcome_unknown or isinstance(error, MalformedAnswer) or attempt >= ATTEMPTS:
+        # A malformed answer is left to the caller's schedule: what makes it lasts longer than our pauses. What was held back
+        # has waited already.
+        if not error.retryable or error.outcome_unknown or isinstance(error, (MalformedAnswer, NotSent)):
+            return None
+        if attempt >= ATTEMPTS:
             return None
         if error.retry_after is not None:
             return error.retry_after if error.retry_after <= self._max_wait else None
@@ -219,23 +251,30 @@ class Connection:
 
     def _answered(self, response: httpx.Response) -> None:
         request_id = response.headers.get("X-Request-Id", "")[:80]
-        self._record(response.request, status=response.status_code, request_id=request_id)
+        self._record(self._exchange(response.request, status=response.status_code, request_id=request_id))
 
     def _unanswered(self, error: httpx.TransportError) -> None:
-        self._record(error.request, status=None, failure=type(error).__name__)
+        if not isinstance(error, httpx.PoolTimeout):  # held back, not sent; see _call
+            self._record(self._exchange(error.request, status=None, failure=type(error).__name__))
 
-    def _record(self, request: httpx.Request, *, status: int | None, request_id: str = "", failure: str = "") -> None:
+    def _exchange(self, request: httpx.Request, *, status: int | None, request_id: str = "", failure: str = "") -> CallRecord:
         milliseconds = (monotonic() - request.extensions.get("started", monotonic())) * 1000
         path = str(request.url.copy_with(query=None)).removeprefix(self.root)
-        record = CallRecord(request.method, path, status, milliseconds, request_id, failure)
+        return CallRecord(request.method, path, status, milliseconds, request_id, failure)
+
+    def _record(self, record: CallRecord) -> None:
         logger.info(
             "%s %s: %s, %.0f ms%s",
             record.method,
             record.path,
             record.status or record.failure,
             record.milliseconds,
-            f", request {request_id}" if request_id else "",
-            extra={"vendor_status": status, "vendor_ms": round(milliseconds), "vendor_request_id": request_id},
+            f", request {record.request_id}" if record.request_id else "",
+            extra={
+                "vendor_status": record.status,
+                "vendor_ms": round(record.milliseconds),
+                "vendor_request_id": record.request_id,
+            },
         )
         if self._on_call is not None:
             self._on_call(record)
@@ -268,7 +307,7 @@ def _parse(content: bytes) -> object:
     try:
         return json.loads(content, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise MalformedAnswer("it is not JSON") from None
+        raise MalformedAnswer("it is not JSON", is_unreadable=True) from None
 
 
 def _refuse_constant(name: str) -> object:

@@ -14,70 +14,14 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-# The vendor's platform codes (its guide, "API error codes"), as the end of "Acronis answered 409 to POST /tenants: …".
-PLATFORM_CODES = {
-    1001: "it was changed meanwhile (version mismatch)",
-    1002: "access denied",
-    1003: "the parent tenant is disabled",
-    1004: "tenant name conflict",
-    1005: "the tenant was not found",
-    1006: "an enabled tenant cannot be deleted",
-    1007: "a tenant cannot move under its own child",
-    1008: "a tenant cannot move within its customer",
-    1009: "the storage is in use",
-    1010: "another File Sync & Share user has this e-mail address",
-    1011: "the service is still being removed",
-    1012: "the tenant is locked by its owner",
-    1013: "a tenant cannot move under a disabled tenant",
-    1014: "the new parent does not offer all the items of the tenant",
-    1015: "the storage conflicts with another one",
-    1016: "a child tenant still uses the storage",
-    1017: "the default storage cannot be turned off",
-    1018: "the user is disabled",
-    1019: "the backup service is not available",
-    1020: "the machine was not registered by a user of this service",
-    1021: "the offering item is not available from the parent tenant",
-    1022: "the hard quota is exceeded",
-    1023: "an offering item depends on another one",
-    1024: "the address is on the list of forbidden addresses",
-    1025: "the mail server settings are wrong",
-    1026: "the service cannot be enabled",
-    1027: "it breaks one of Acronis' business rules",
-    1028: "a guest user with this name exists",
-    1029: "the storage is still being removed",
-    1030: "the quota of File Sync & Share users is exceeded",
-    1031: "the location conflicts with another one",
-    1032: "the new parent is outside the tenant that holds the lock",
-    1033: "the login is not acceptable",
-    1034: "the legal document is not published",
-    1035: "an item is blocked for legal reasons",
-    1037: "multi-factor authentication is required",
-}
-
-# Codes that name no item or rule by themselves: the vendor's details ("details.info") are added to the sentence.
-VAGUE_CODES = frozenset({1009, 1014, 1015, 1021, 1022, 1023, 1027})
-
-HTTP_STATUSES = {
-    400: "the request was not accepted",
-    401: "the API client's access was not accepted",
-    403: "access denied",
-    404: "not found",
-    406: "the value is not acceptable",
-    408: "the request took too long",
-    409: "it conflicts with what is there",
-    415: "the kind of content was not accepted",
-    426: "the quota was changed meanwhile (version mismatch)",
-    429: "too many requests",
-    500: "an error inside Acronis",
-    502: "a part of Acronis does not answer",
-    503: "Acronis is not available for the moment",
-    504: "a part of Acronis did not answer in time",
-}
+from provisioning.acronis.sentences import meaning_of
 
 # Vendor statuses that say that nothing was done, so even a POST may be sent again.
 NOTHING_DONE = frozenset({429, 503})
 
 LONGEST_QUOTE = 300
+
+CHECK_CREDENTIALS = "Check them in the service manager, and that the API client is enabled at Acronis."
 
 
 class AcronisError(Exception):
@@ -108,19 +52,71 @@ class TransportFailed(AcronisError):
     """No answer came: the connection could not be opened, broke, or stayed silent for too long."""
 
 
+class NotSent(TransportFailed):
+    """We held the call back ourselves: nothing was done, and it may be made a little later."""
+
+
+class CircuitOpen(NotSent):
+    """Acronis has been down for some calls, and is left alone for ``retry_after`` seconds."""
+
+    @classmethod
+    def because_down(cls, method: str, path: str, *, seconds: float) -> "CircuitOpen":
+        """Build it for a call that must wait for ``seconds``."""
+        return cls(
+            f"Acronis has not answered for some time, so {method} {path} was not sent."
+            f" Nothing has changed there; try again in {max(1, round(seconds))} seconds.",
+            method=method,
+            path=path,
+            retryable=True,
+            retry_after=seconds,
+        )
+
+
+class TooManyCalls(NotSent):
+    """As many calls are under way as the service manager allows, and none ended while this one waited."""
+
+    @classmethod
+    def after(cls, seconds: float, *, method: str = "", path: str = "") -> "TooManyCalls":
+        """Build it for a call that waited for ``seconds``."""
+        question = f"{method} {path}" if method else "this one"
+        return cls(
+            f"Too many calls to Acronis are under way: {question} waited for {seconds:.0f} seconds and was not sent."
+            " Nothing has changed there; try again in a moment.",
+            method=method,
+            path=path,
+            retryable=True,
+        )
+
+
 class MalformedAnswer(AcronisError):
     """
     An answer came that is not what the contract says: not JSON, a field missing or of another type, a broken report.
 
-    ``problem`` names it. Retryable: what speaks in Acronis' place (a proxy, a maintenance page) goes away.
+    ``problem`` names it; ``is_unreadable`` if it is no JSON at all. Retryable: what speaks in Acronis' place (a proxy, a
+    maintenance page) goes away.
     """
 
-    def __init__(self, problem: str, *, method: str = "", path: str = "", outcome_unknown: bool = False) -> None:
+    def __init__(
+        self,
+        problem: str,
+        *,
+        method: str = "",
+        path: str = "",
+        outcome_unknown: bool = False,
+        is_unreadable: bool = False,
+    ) -> None:
         super().__init__(problem, method=method, path=path, retryable=True, outcome_unknown=outcome_unknown)
         self.problem = problem
+        self.is_unreadable = is_unreadable
 
     def in_answer_to(self, method: str, path: str, *, outcome_unknown: bool) -> "MalformedAnswer":
-        return MalformedAnswer(self.problem, method=method, path=path, outcome_unknown=outcome_unknown)
+        return MalformedAnswer(
+            self.problem,
+            method=method,
+            path=path,
+            outcome_unknown=outcome_unknown,
+            is_unreadable=self.is_unreadable,
+        )
 
     def __str__(self) -> str:
         question = f" to {self.method} {self.path}" if self.method else ""
@@ -131,12 +127,14 @@ class StatusError(AcronisError):
     """
     Acronis answered with an error status. ``code`` and ``vendor_message`` are the vendor's own, if it gave any.
 
+    ``to_do`` is the part of the sentence that says what an account manager can do, empty where nothing is known.
     ``named`` are the names the vendor lists as the cause (``error.context``), offering items for example.
     """
 
     status: int = 0
     code: int | str | None = None
     vendor_message: str = ""
+    to_do: str = ""
     named: tuple[str, ...] = ()
 
 
@@ -165,6 +163,8 @@ class EditionUnavailable(BadRequest):
         )
         error.status, error.code, error.vendor_message = refusal.status, refusal.code, refusal.vendor_message
         error.named = refusal.named
+        error.to_do = "Turn them on for the parent, or choose another edition."
+        error.args = (f"{error.args[0]} {error.to_do}",)
         return error
 
 
@@ -232,9 +232,12 @@ def status_error(response: httpx.Response, *, path: str, secrets: Iterable[str] 
     method, status, secrets = response.request.method, response.status_code, tuple(secrets)
     code, message, details, named = _vendor_words(response.content)
     message, details = without_secrets(message, secrets), without_secrets(details, secrets)
-    sentence = f"Acronis answered {status} to {method} {path}: {_reason(status, code, message)}."
-    if code in VAGUE_CODES and details and details != message:
+    meaning = meaning_of(status, code, message)
+    sentence = f"Acronis answered {status} to {method} {path}: {meaning.happened}."
+    if meaning.is_vague and details and details != message:
         sentence += f" It says: {details.rstrip('.')}."
+    if meaning.to_do:
+        sentence += f" {meaning.to_do}"
     error = _class_for(status)(
         sentence,
         method=method,
@@ -243,7 +246,7 @@ def status_error(response: httpx.Response, *, path: str, secrets: Iterable[str] 
         outcome_unknown=method == "POST" and (status == 408 or status >= 500) and status not in NOTHING_DONE,
         retry_after=retry_after(response.headers.get("Retry-After", ""), now=datetime.now(UTC)),
     )
-    error.status, error.code, error.vendor_message = status, code, message
+    error.status, error.code, error.vendor_message, error.to_do = status, code, message, meaning.to_do
     error.named = tuple(without_secrets(name, secrets) for name in named)
     return error
 
@@ -251,18 +254,20 @@ def status_error(response: httpx.Response, *, path: str, secrets: Iterable[str] 
 def credentials_refused(response: httpx.Response, *, path: str) -> CredentialsRefused:
     """Build the error for a refused client id and secret. The vendor's own words are not repeated."""
     error = CredentialsRefused(
-        f"Acronis answered {response.status_code} to POST {path}: the client id and secret were not accepted.",
+        f"Acronis answered {response.status_code} to POST {path}: the client id and secret were not accepted. {CHECK_CREDENTIALS}",
         method="POST",
         path=path,
     )
-    error.status = response.status_code
+    error.status, error.to_do = response.status_code, CHECK_CREDENTIALS
     return error
 
 
 def transport_failed(error: httpx.TransportError, *, method: str, path: str, harmless: bool) -> TransportFailed:
     """Build the error for a request that got no answer. A ``harmless`` one may be sent again whatever became of it."""
     question = f"{method} {path}"
-    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
+    if isinstance(error, httpx.PoolTimeout):
+        return TooManyCalls.after(error.request.extensions.get("timeout", {}).get("pool") or 0, method=method, path=path)
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
         return TransportFailed(
             f"Acronis could not be reached for {question}.",
             method=method,
@@ -298,15 +303,6 @@ def without_secrets(text: str, secrets: Iterable[str]) -> str:
 
 def _class_for(status: int) -> type[StatusError]:
     return ServerFailed if status >= 500 else STATUS_ERRORS.get(status, StatusError)
-
-
-def _reason(status: int, code: int | str | None, message: str) -> str:
-    """The vendor's platform code in our words; else its own words; else what the status means."""
-    # Code 1000 ("An error has occurred.") says nothing and also comes with every 401.
-    known = PLATFORM_CODES.get(code) if isinstance(code, int) else None
-    own_words = message.rstrip(".") if code != 1000 else ""
-    reason = known or own_words or HTTP_STATUSES.get(status, "an unexpected answer")
-    return f"{reason} (code {code})" if known else reason
 
 
 def _vendor_words(body: bytes) -> tuple[int | str | None, str, str, tuple[str, ...]]:

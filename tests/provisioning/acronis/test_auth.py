@@ -59,8 +59,10 @@ def test_a_401_with_a_new_token_is_final(vendor: ScriptedVendor, acronis: Acroni
 
     assert not refusal.value.retryable
     assert len(vendor.requests("GET", "/applications")) == 2
-    sentence = "Acronis answered 401 to GET /applications: the API client's access was not accepted."
-    assert str(refusal.value) == sentence
+    assert str(refusal.value) == (
+        "Acronis answered 401 to GET /applications: the API client's access was not accepted. Check the service manager's"
+        " client id and secret, and that client and tenant are enabled at Acronis."
+    )
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
@@ -75,8 +77,10 @@ def test_wrong_credentials_are_refused_without_being_shown(
     with pytest.raises(CredentialsRefused) as refusal:
         acronis.applications.list()
 
-    sentence = f"Acronis answered {status} to POST /idp/token: the client id and secret were not accepted."
-    assert str(refusal.value) == sentence
+    assert str(refusal.value) == (
+        f"Acronis answered {status} to POST /idp/token: the client id and secret were not accepted."
+        " Check them in the service manager, and that the API client is enabled at Acronis."
+    )
     assert not refusal.value.retryable
     assert len(vendor.asked) == 1
 

@@ -62,6 +62,7 @@ def test_what_stands_in_the_way_is_named(vendor: ScriptedVendor, acronis: Acroni
         assert error.blockers == ("pg_base_nas", "pg_base_websites")
         assert str(error) == (
             "The edition cannot be changed to pck_per_workload: offering items not available: pg_base_nas, pg_base_websites."
+            " Turn them on for the parent, or choose another edition."
         )
         assert (error.status, error.retryable, error.outcome_unknown) == (400, False, False)
     assert (tried.value.code, switched.value.method) == (1021, "PUT")
