@@ -1,0 +1,76 @@
+"""What was done and read at the vendor, and what was stopped: rows to look things up in."""
+
+from django.contrib import admin
+from unfold.decorators import display
+
+from common.bss import STATE_COLOURS, Ledger, month_filter
+from provisioning.models import Hold, VendorAction, VendorReport
+
+ACTION_COLOURS = {**STATE_COLOURS, "interrupted": "warning"}
+
+
+@admin.register(VendorAction)
+class VendorActionAdmin(Ledger):
+    list_display = ("started_at", "tenant_name", "sentence", "status_label", "error")
+    list_display_links = ("started_at", "sentence")
+    list_select_related = ("tenant__organization",)
+    list_filter = ("status", month_filter("started_at"))
+    search_fields = ("tenant__organization__number__iexact", "tenant__organization__name", "tenant__key__iexact")
+    search_help_text = "Organization's number or name"
+    ordering = ("-pk",)
+    fields = ("tenant", "sentence", "kind", "status", "error", "started_at", "ended_at")
+
+    @display(description="organization")
+    def tenant_name(self, action: VendorAction) -> str:
+        return action.tenant.organization.name
+
+    @display(description="state", ordering="status", label=ACTION_COLOURS)
+    def status_label(self, action: VendorAction) -> tuple[str, str]:
+        return action.status, str(action.get_status_display())
+
+
+@admin.register(Hold)
+class HoldAdmin(Ledger):
+    list_display = ("tenant_name", "reason", "note", "opened_at", "released_at")
+    list_select_related = ("tenant__organization",)
+    list_filter = ("reason", ("released_at", admin.EmptyFieldListFilter))
+    search_fields = ("tenant__organization__number__iexact", "tenant__organization__name")
+    search_help_text = "Organization's number or name"
+    ordering = ("-pk",)
+    fields = ("tenant", "reason", "note", "opened_at", "released_at")
+
+    @display(description="organization")
+    def tenant_name(self, hold: Hold) -> str:
+        return hold.tenant.organization.name
+
+
+@admin.register(VendorReport)
+class VendorReportAdmin(Ledger):
+    """Usage reports of the vendor: wished, asked for, ready, loaded."""
+
+    list_display = (
+        "period_start",
+        "period_end",
+        "service_manager",
+        "kind",
+        "status_label",
+        "rows_loaded",
+        "attempts",
+        "next_try_at",
+        "error",
+    )
+    list_select_related = ("service_manager",)
+    list_filter = ("status", "service_manager", month_filter("period_start"))
+    fields = (
+        ("service_manager", "kind"),
+        ("period_start", "period_end"),
+        ("status", "rows_loaded"),
+        ("attempts", "next_try_at"),
+        "error",
+        ("created_at", "loaded_at"),
+        ("vendor_id", "stored_id"),
+    )
+
+    @display(description="state", ordering="status", label=STATE_COLOURS)
+    def status_label(self, report: VendorReport) -> tuple[str, str]:
+        return report.status, str(report.get_status_display())

@@ -1,0 +1,109 @@
+"""Integrations with the vendor, and what the vendor offers there."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, Q
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+from unfold.decorators import display
+
+from common import clock
+from common.bss import BssAdmin, Ledger, LedgerInline, Move, related
+from provisioning.forms import ServiceManagerForm
+from provisioning.models import ServiceManager, VendorOfferingItem, VendorStorage
+from provisioning.operations import connection
+
+
+class StorageInline(LedgerInline, TabularInline):
+    model = VendorStorage
+    fields = readonly_fields = ("name", "infra_id", "capability_names", "is_offered")
+    ordering = ("name", "pk")
+    verbose_name_plural = "storages (backup locations)"
+
+    @display(description="holds")
+    def capability_names(self, storage: VendorStorage) -> str:
+        return ", ".join(storage.capabilities)
+
+
+@admin.register(ServiceManager)
+class ServiceManagerAdmin(BssAdmin):
+    form = ServiceManagerForm
+    list_display = ("name", "base_url", "vendor_currency", "is_active", "tested_at", "test_result")
+    search_fields = ("name", "base_url")
+    ordering = ("name",)
+    inlines = (StorageInline,)
+    readonly_fields = ("root_tenant_id", "tested_at", "test_result", "definition_fetched_at", "offering_items")
+    fieldsets = (
+        (None, {"fields": ("name", "base_url", "client_id", "client_secret", "is_active")}),
+        ("What it sells", {"fields": ("vendor_currency", "fss_per_workload_edition", "activation")}),
+        (
+            "Where data lies",
+            {"fields": ("default_backup_storage", "default_file_storage", "default_disaster_recovery_storage")},
+        ),
+        (
+            "Connection",
+            {
+                "fields": (
+                    "max_parallel_calls",
+                    ("root_tenant_id", "tested_at"),
+                    "test_result",
+                    "definition_fetched_at",
+                    "offering_items",
+                )
+            },
+        ),
+    )
+    add_fieldsets = (*fieldsets[:1], (None, {"fields": ("vendor_currency",)}))
+    moves = (
+        Move("test_connection", "Test connection", "provisioning.change_servicemanager", variant="primary"),
+        Move(
+            "fetch_services_definition",
+            "Get services definition",
+            "provisioning.change_servicemanager",
+            lambda manager: manager.root_tenant_id is not None,
+        ),
+    )
+
+    @display(description="offering items")
+    def offering_items(self, manager: ServiceManager) -> str:
+        counts = manager.offering_items.filter(is_offered=True).aggregate(
+            items=Count("pk"),
+            editions=Count("edition", distinct=True, filter=~Q(edition="")),
+            apps=Count("application_type", distinct=True),
+        )
+        if not counts["items"]:
+            return "None yet. “Get services definition” reads them from the vendor."
+        return f"{counts['items']} (editions: {counts['editions']}, applications: {counts['apps']})"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def test_connection(self, request: HttpRequest, manager: ServiceManager) -> str:
+        return connection.test_connection(service_manager_id=manager.pk, at=clock.now())
+
+    def fetch_services_definition(self, request: HttpRequest, manager: ServiceManager) -> str:
+        return connection.fetch_services_definition(service_manager_id=manager.pk, at=clock.now())
+
+    def related_lists(self, request: HttpRequest, row: ServiceManager) -> list[tuple[str, str]]:
+        mine = f"service_manager__id__exact={row.pk}"
+        return [
+            *related(
+                request,
+                "provisioning.view_vendorofferingitem",
+                "Offering items",
+                "provisioning_vendorofferingitem_changelist",
+                mine,
+            ),
+            *related(request, "provisioning.view_tenant", "Tenants", "provisioning_tenant_changelist", mine),
+            *related(request, "provisioning.view_vendorreport", "Usage reports", "provisioning_vendorreport_changelist", mine),
+        ]
+
+
+@admin.register(VendorOfferingItem)
+class VendorOfferingItemAdmin(Ledger):
+    list_display = ("name", "application_type", "edition", "usage_name", "measurement_unit", "storage", "is_offered")
+    list_select_related = ("storage",)
+    list_filter = ("service_manager", "application_type", "is_offered")
+    search_fields = ("name", "usage_name", "edition")
+    fields = ("service_manager", *list_display)
