@@ -9,6 +9,7 @@ from django.urls import reverse
 from post_office import mail
 
 from ordering.models import Order, OrderLine
+from ordering.queries import with_sign_in
 
 
 def order_received(order: Order) -> None:
@@ -22,7 +23,7 @@ def service_ready(order: Order) -> None:
 
 
 def _put_into_outbox(order: Order, name: str, *, subject: str) -> None:
-    lines = list(order.lines.select_related("subscription"))
+    lines = list(with_sign_in(order.lines.select_related("subscription")))
     context: dict[str, Any] = {
         "order": order,
         "lines": lines,

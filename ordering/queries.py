@@ -16,7 +16,7 @@ from common.periods import add_months
 from ordering.models import Basket, BasketLine, Order, OrderLine, TermsAcceptance
 from ordering.wording import metering
 from provisioning import queries as provisioning
-from provisioning.models import Service, TenantUser, VendorAction
+from provisioning.models import Activation, Service, TenantUser, VendorAction
 
 ACCOUNT_FIELDS = {"role": "Role", "login": "Login Username", "email": "Email"}
 
@@ -165,7 +165,9 @@ class LineProgress:
     """What was done at the vendor for this order, each thing once, as it last went."""
     portal_url: str
     is_first_service: bool
-    """The vendor sends an activation mail, because this order made the consumer's user."""
+    """Somebody has to get in at the vendor for the first time, because this order made the consumer's user."""
+    has_password: bool
+    """That somebody gets in by a password of ours, shown on the service page, and not by the vendor's activation mail."""
 
 
 @dataclass(frozen=True)
@@ -262,7 +264,7 @@ def order_progress(order: Order, *, reader: Organization | None = None) -> Order
 
     :param reader: the organization that looks; None is staff. What was done for a reseller itself is shown to it and to staff only.
     """
-    lines = list(order.lines.select_related("plan__service_manager", "service__tenant__parent", "subscription"))
+    lines = list(with_sign_in(order.lines.select_related("plan__service_manager", "service__tenant__parent", "subscription")))
     tenants = {line.pk: _tenants_of(line, reader) for line in lines}
     actions = provisioning.progress(sorted({tenant for ids in tenants.values() for tenant in ids}))
     return OrderProgress(
@@ -273,10 +275,17 @@ def order_progress(order: Order, *, reader: Organization | None = None) -> Order
                 steps=[a for a in actions if a.tenant_id in tenants[line.pk] and a.started_at >= order.placed_at],
                 portal_url=provisioning.portal_url(line.plan.service_manager),
                 is_first_service=bool(line.login),
+                has_password=line.has_password,
             )
             for line in lines
         ],
     )
+
+
+def with_sign_in(lines: QuerySet[OrderLine]) -> QuerySet[Any]:
+    """Add to each line whether its user gets in at the vendor by a password of ours (`has_password`)."""
+    users = TenantUser.objects.filter(tenant=OuterRef("service__tenant"), activation=Activation.PASSWORD)
+    return lines.annotate(has_password=Exists(users.filter(login=OuterRef("login"))))
 
 
 def _with_manager(order: Order) -> QuerySet[OrderLine]:

@@ -19,6 +19,6 @@ def wish_new_billing_information(*, at: datetime) -> None:
 
 
 def wish_again(tenant_id: int, *, at: datetime) -> None:
-    """Have the tenant converged as soon as the transaction has committed; a sweep rings what is lost."""
-    Tenant.objects.filter(pk=tenant_id).update(wished_at=at, next_try_at=at, attempts=0, last_error="")
+    """Have the tenant converged as soon as the transaction has committed; a sweep rings what is lost. What is gone stays."""
+    Tenant.objects.filter(pk=tenant_id, gone_at__isnull=True).update(wished_at=at, next_try_at=at, attempts=0, last_error="")
     after_commit("provisioning.converge", tenant_id=tenant_id)

@@ -13,7 +13,7 @@ from common.errors import FieldRefused
 from ordering.models import Basket, Order, OrderLine, TermsAcceptance
 from ordering.operations import execution
 from provisioning.acronis.errors import TransportFailed
-from provisioning.models import VendorAction
+from provisioning.models import Activation, ServiceManager, VendorAction
 from provisioning.operations import converging, logins
 from tests import factories
 from tests.ordering.conftest import AT
@@ -562,6 +562,20 @@ def test_a_completed_order_leads_to_the_portal(shop, dora, monkeypatch):
     assert "activation email to jane@example.com" in page
     assert "hx-trigger" not in page
     assert order.lines.get().subscription.number in page
+
+
+def test_who_gets_a_password_of_ours_is_led_to_it_and_waits_for_no_mail(shop, dora, monkeypatch):
+    monkeypatch.setattr(converging, "converge", lambda tenant_id, *, clock: None)
+    ServiceManager.objects.update(activation=Activation.PASSWORD)
+    order = shop.order()
+    execution.execute_line(line_id=order.lines.get().pk, clock=lambda: AT)
+
+    page, mail = text_of(dora.get(f"/orders/{order.number}/")), Email.objects.order_by("pk").last().email_message().body
+
+    assert "Sign in at Acronis as jane.doe with the password we made." in page
+    assert "activation email" not in page
+    assert "jane.doe signs in at Acronis with the password on the page of the service." in mail
+    assert "activation email" not in mail
 
 
 def test_a_waiting_order_can_be_cancelled_by_its_buyer(shop, dora):
