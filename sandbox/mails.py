@@ -1,7 +1,10 @@
 """The mails the sandbox "sends": kept in the storage, shown on its page, with links that work."""
 
+import json
 import secrets
 import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
 
 from sandbox import current
@@ -28,9 +31,33 @@ def send(user: sqlite3.Row, *, kind: Literal["activation", "email_change"], to: 
     )
 
 
+def send_report(db: sqlite3.Connection, user: sqlite3.Row, *, subject: str, stored_ids: Sequence[str], at: datetime) -> None:
+    """Keep a mail with a report to the user's own address; it carries the stored files."""
+    row = {
+        "kind": "report",
+        "user_id": user["id"],
+        "sent_to": json.loads(user["details"])["contact"]["email"],
+        "login": user["login"],
+        "subject": subject,
+        "sent_at": stamp(at),
+        "token": secrets.token_urlsafe(24),
+        "attachments": ",".join(stored_ids),
+    }
+    insert(db, "mails", row)
+
+
 def find(token: str) -> sqlite3.Row | None:
-    """The mail whose link was followed, unless the link was used before."""
-    row: sqlite3.Row | None = current.db().execute("SELECT * FROM mails WHERE token = ? AND used_at IS NULL", (token,)).fetchone()
+    """The mail whose link was followed, unless the link was used before; mails with reports have links of another kind."""
+    return _found("token = ? AND used_at IS NULL AND kind <> 'report'", token)
+
+
+def find_report(token: str) -> sqlite3.Row | None:
+    """The mail with a report whose link was followed, as often as one likes."""
+    return _found("token = ? AND kind = 'report'", token)
+
+
+def _found(condition: str, token: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = current.db().execute(f"SELECT * FROM mails WHERE {condition}", (token,)).fetchone()  # noqa: S608
     return row
 
 

@@ -76,7 +76,7 @@ class Meter:
         return self.level + age // self.every
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=20_000)
 def meter(seed: str, usage_name: str) -> Meter | None:
     """The meter of a usage for a tenant, or None when this tenant does not use it."""
     habit = HABITS.get(usage_name)

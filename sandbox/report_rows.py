@@ -1,41 +1,24 @@
 """
-The lines of a usage report in the format csv_v2_0, one by one.
+The amounts of a usage report, item by item: what the formats put into lines.
 
 Tenants come in the order of the tree, so a partner's sums are complete when the walk leaves its subtree: memory holds the open
 partners only, never the report.
 """
 
-import csv
-import io
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Decimal
 from functools import lru_cache
 from itertools import groupby
+from typing import NamedTuple
 
 from sandbox import metering
-from sandbox.definitions import APPLICATIONS, ITEMS, PLATFORM, PROVIDER_TENANT, STORAGES, Item
+from sandbox.definitions import ITEMS, PLATFORM, Item
 
-COLUMNS = (
-    "application.id,application.name,date,infra.backend_type,infra.id,infra.name,infra.owner_id,is_range,"
-    "measurement_unit,name,pricing.currency,pricing.mode,pricing.price,pricing.total_cost,quota.value,"
-    "tenant.customer_id,tenant.id,tenant.kind,tenant.name,usage.absolute.production,usage.absolute.total,"
-    "usage.absolute.trial,usage.delta.production,usage.delta.total,usage.delta.trial,usage.effective.production,"
-    "usage.effective.total,usage.effective.trial,edition"
-)
 LEVELS = ("itself", "direct_partners", "all_partners", "all_customers", "accounts")
+KINDS = ("usage_daily", "usage_summary", "usage_current", "usage_breakdown")
 RESELLERS = ("partner", "folder")
-PRICED_PER = {"bytes": Decimal(1024**3), "seconds": Decimal(3600)}  # prices are per GiB and per hour
-SKUS = {
-    "servers": "SBDAMSENS",
-    "vms": "SBDBMSENS",
-    "workstations": "SBDCMSENS",
-    "storage": "SCVAMSENS",
-    "pack_adv_security": "SESBMSENS",
-    "pack_adv_management": "SESDMSENS",
-}
 # What the portal itself counts, on partners only: customers and resellers below.
 COUNTED = {name: Item(PLATFORM, name, name, None, "count", "quantity") for name in ("euc_count", "reseller_count")}
 CATALOGUE = ITEMS | COUNTED
@@ -48,15 +31,50 @@ class Asked:
 
     tenant_id: str
     level: str
+    kind: str
     start: date
     end: date
-    is_daily: bool
     hide_zero_usage: bool
     show_skus: bool
 
     @property
     def days(self) -> int:
         return (self.end - self.start).days + 1
+
+
+class Span(NamedTuple):
+    """The days that one line stands for, counted from the start of the report, both included; `date` is the last."""
+
+    first: int
+    last: int
+    date: str
+
+
+class Reading(NamedTuple):
+    """
+    What one line says. `absolute` is the level at the end of the span, `delta` the change within it, and `used` what is to be
+    billed: the change of used-up items, the level of all others. Each in production, and in trial.
+    """
+
+    date: str
+    mode: str
+    absolute: int
+    trial_absolute: int
+    delta: int
+    trial_delta: int
+    used: int
+    trial_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The lines of one item of one tenant. `row` is the tenant's own item, which a partner need not have."""
+
+    tenant: sqlite3.Row
+    item: Item
+    infra_id: str
+    row: sqlite3.Row | None
+    readings: list[Reading]
 
 
 @dataclass(slots=True)
@@ -97,27 +115,26 @@ class Node:
     sums: dict[tuple[str, str], Amounts] = field(default_factory=dict)
 
 
-def lines(db: sqlite3.Connection, asked: Asked) -> Iterator[str]:
-    """The header line, then a line per tenant, item, storage and (in a daily report) day."""
-    yield f"{COLUMNS}{',sku' if asked.show_skus else ''}\n"
+def blocks(db: sqlite3.Connection, asked: Asked) -> Iterator[Block]:
+    """The items with lines, those of a tenant one after the other; customers before the partner above them."""
     open_partners: list[Node] = []
     for node in _nodes(db, asked):
         while open_partners and not node.row["path"].startswith(open_partners[-1].row["path"]):
-            yield from _partner_lines(open_partners.pop(), asked)
+            yield from _partner_blocks(open_partners.pop(), asked)
         if node.row["kind"] == "customer":
-            yield from _customer_lines(node, open_partners, asked)
+            yield from _customer_blocks(node, open_partners, asked)
         else:
             _count(open_partners, "reseller_count", node.row, asked)
             open_partners.append(node)
     while open_partners:
-        yield from _partner_lines(open_partners.pop(), asked)
+        yield from _partner_blocks(open_partners.pop(), asked)
 
 
 def _nodes(db: sqlite3.Connection, asked: Asked) -> Iterator[Node]:
     """Partners and customers at and below the tenant that lived in the period, in the order of the tree."""
     path = db.execute("SELECT path FROM tenants WHERE id = ?", (asked.tenant_id,)).fetchone()["path"]
     rows = db.execute(
-        "SELECT t.id, t.parent_id, t.path, t.kind, t.name AS tenant_name, t.customer_id, t.created_at, t.deleted_at,"
+        "SELECT t.id, t.number, t.parent_id, t.path, t.kind, t.name AS tenant_name, t.customer_id, t.created_at, t.deleted_at,"
         " t.production_from, t.currency, o.name, o.infra_id, o.quota_value, o.enabled_at, o.disabled_at, p.price"
         " FROM tenants t LEFT JOIN offering_items o ON o.tenant_id = t.id AND o.enabled_at IS NOT NULL"
         " LEFT JOIN prices p ON p.tenant_id = t.id AND p.name = o.name AND p.infra_id = o.infra_id"
@@ -131,7 +148,7 @@ def _nodes(db: sqlite3.Connection, asked: Asked) -> Iterator[Node]:
         yield Node(found[0], items)
 
 
-def _customer_lines(node: Node, partners: list[Node], asked: Asked) -> Iterator[str]:
+def _customer_blocks(node: Node, partners: list[Node], asked: Asked) -> Iterator[Block]:
     is_wanted = _is_wanted(node.row, asked)
     _count(partners, "euc_count", node.row, asked)
     summing = [partner for partner in partners if _is_wanted(partner.row, asked)]
@@ -144,7 +161,7 @@ def _customer_lines(node: Node, partners: list[Node], asked: Asked) -> Iterator[
         for partner in summing:
             _sum_of(partner, (name, infra_id), asked).add(amounts)
         if is_wanted:
-            yield from _item_lines(node.row, row, name, infra_id, amounts, asked)
+            yield from _block(node.row, row, (name, infra_id), amounts, asked)
 
 
 def _sum_of(partner: Node, key: tuple[str, str], asked: Asked) -> Amounts:
@@ -193,11 +210,10 @@ def _count(partners: Iterable[Node], name: str, row: sqlite3.Row, asked: Asked) 
         _sum_of(partner, (name, ""), asked).add(counted)
 
 
-def _partner_lines(node: Node, asked: Asked) -> Iterator[str]:
+def _partner_blocks(node: Node, asked: Asked) -> Iterator[Block]:
     if _is_wanted(node.row, asked):
-        for (name, infra_id), amounts in sorted(node.sums.items(), key=lambda entry: (ORDER[entry[0][0]], entry[0][1])):
-            row = node.items.get((name, infra_id))
-            yield from _item_lines(node.row, row, name, infra_id, amounts, asked)
+        for key, amounts in sorted(node.sums.items(), key=lambda entry: (ORDER[entry[0][0]], entry[0][1])):
+            yield from _block(node.row, node.items.get(key), key, amounts, asked)
 
 
 def _is_wanted(row: sqlite3.Row, asked: Asked) -> bool:
@@ -215,79 +231,55 @@ def _is_wanted(row: sqlite3.Row, asked: Asked) -> bool:
             return True
 
 
-# Lines
+# Readings
 
 
-def _item_lines(
-    tenant: sqlite3.Row, row: sqlite3.Row | None, name: str, infra_id: str, amounts: Amounts, asked: Asked
-) -> Iterator[str]:
-    item = CATALOGUE[name]
-    before, after, end = _cells(item, infra_id, tenant, row, asked)
-    is_priced, is_range, dates = row is not None and row["price"], item.is_range, _dates(asked)
-    for day in _days(amounts, asked):
-        absolute, trial_absolute = amounts.absolute[day], amounts.trial_absolute[day]
-        delta, trial_delta = _change(item, amounts, day, asked)
-        if asked.hide_zero_usage and not (absolute or trial_absolute or delta or trial_delta):
+def _block(tenant: sqlite3.Row, row: sqlite3.Row | None, key: tuple[str, str], amounts: Amounts, asked: Asked) -> Iterator[Block]:
+    item = CATALOGUE[key[0]]
+    readings = list(_readings(item, amounts, asked))
+    if readings:
+        yield Block(tenant, item, key[1], row, readings)
+
+
+def _readings(item: Item, amounts: Amounts, asked: Asked) -> Iterator[Reading]:
+    """A reading for each span in which the item was on, and unless zeros are hidden also where nothing was used."""
+    is_range, hide_zero_usage = item.is_range, asked.hide_zero_usage
+    for span in spans(asked):
+        first, last, on = span
+        if first == last:
+            is_listed = amounts.listed[last]
+            delta, trial_delta = amounts.delta[last], amounts.trial_delta[last]
+        else:
+            is_listed = any(amounts.listed[first : last + 1])
+            delta, trial_delta = _change(item, amounts, span)
+        if not is_listed:
             continue
-        used, trial_used = (delta, trial_delta) if is_range else (absolute, trial_absolute)
+        absolute, trial_absolute = amounts.absolute[last], amounts.trial_absolute[last]
+        if hide_zero_usage and not (absolute or trial_absolute or delta or trial_delta):
+            continue
         mode = "trial" if trial_absolute and not absolute else "production"
-        price = _priced(item, row, used) if is_priced and row is not None else ","
-        yield (
-            f"{before}{dates[day]}{after[0]}{mode},{price}{after[1]}"
-            f"{absolute},{absolute + trial_absolute},{trial_absolute},{delta},{delta + trial_delta},{trial_delta},"
-            f"{used},{used + trial_used},{trial_used},{end}\n"
-        )
+        used, trial_used = (delta, trial_delta) if is_range else (absolute, trial_absolute)
+        yield Reading(on, mode, absolute, trial_absolute, delta, trial_delta, used, trial_used)
 
 
 @lru_cache(maxsize=16)
-def _dates(asked: Asked) -> list[str]:
-    """The days of the report as they are printed, worked out once."""
-    return [str(asked.start + timedelta(days=day)) for day in range(asked.days)]
+def spans(asked: Asked) -> list[Span]:
+    """Every day of a daily report, every calendar month of a breakdown, and the whole period of the others."""
+    days = [asked.start + timedelta(days=day) for day in range(asked.days)]
+    if asked.kind == "usage_daily":
+        return [Span(place, place, str(day)) for place, day in enumerate(days)]
+    if asked.kind != "usage_breakdown":
+        return [Span(0, asked.days - 1, str(asked.end))]
+    ends = [place for place, day in enumerate(days) if place == asked.days - 1 or days[place + 1].month != day.month]
+    return [Span(before + 1, place, str(days[place])) for before, place in zip([-1, *ends], ends, strict=False)]
 
 
-def _days(amounts: Amounts, asked: Asked) -> Iterable[int]:
-    """The days with a line: each on which the item was on; in a summary the last day stands for the period."""
-    if asked.is_daily:
-        return [day for day, is_listed in enumerate(amounts.listed) if is_listed]
-    return [asked.days - 1] if any(amounts.listed) else []
-
-
-def _change(item: Item, amounts: Amounts, day: int, asked: Asked) -> tuple[int, int]:
-    """The change of the day, or of the whole period in a summary, in production and in trial."""
-    if asked.is_daily:
-        return amounts.delta[day], amounts.trial_delta[day]
-    production, trial = sum(amounts.delta), sum(amounts.trial_delta)
-    if not item.is_range and not amounts.listed[day] and any(amounts.listed):  # it ended inside the period
-        last = max(place for place, is_listed in enumerate(amounts.listed) if is_listed)
+def _change(item: Item, amounts: Amounts, span: Span) -> tuple[int, int]:
+    """The change within the days of the span, in production and in trial."""
+    days = slice(span.first, span.last + 1)
+    production, trial = sum(amounts.delta[days]), sum(amounts.trial_delta[days])
+    if not item.is_range and not amounts.listed[span.last] and any(amounts.listed[days]):  # it ended inside the span
+        last = max(place for place in range(span.first, span.last + 1) if amounts.listed[place])
         production -= amounts.absolute[last]
         trial -= amounts.trial_absolute[last]
     return production, trial
-
-
-def _cells(
-    item: Item, infra_id: str, tenant: sqlite3.Row, row: sqlite3.Row | None, asked: Asked
-) -> tuple[str, tuple[str, str], str]:
-    """The cells that are the same on every line of an item: before the date, around the prices, and at the end."""
-    application, storage = APPLICATIONS[item.application_id], STORAGES.get(infra_id)
-    infra = (storage.backend_type, storage.id, storage.name, PROVIDER_TENANT) if storage else (None,) * 4
-    unit = "" if item.measurement_unit == "quantity" else item.measurement_unit
-    quota = None if row is None else row["quota_value"]
-    owner = (tenant["customer_id"], tenant["id"], tenant["kind"], tenant["tenant_name"])
-    end = (item.edition, SKUS.get(item.usage_name)) if asked.show_skus else (item.edition,)
-    return (
-        f"{_csv(application.id, application.type)},",
-        (f",{_csv(*infra, item.is_range, unit, item.name, tenant['currency'])},", f",{_csv(quota, *owner)},"),
-        _csv(*end),
-    )
-
-
-def _csv(*cells: object) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(["" if cell is None else cell for cell in cells])
-    return line.getvalue() if len(cells) > 1 or cells[0] is not None else ""
-
-
-def _priced(item: Item, row: sqlite3.Row, used: int) -> str:
-    """The two cells of the tenant's price of the item and what the usage costs; items without a price leave both empty."""
-    cost = Decimal(row["price"]) * used / PRICED_PER.get(item.measurement_unit, Decimal(1))
-    return f"{row['price']},{cost:.6f}"

@@ -5,12 +5,14 @@ import gzip
 import io
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from sandbox import definitions
+from sandbox.app import LOGIN, PASSWORD
 from sandbox.definitions import BACKUP
 from tests.sandbox.conftest import Caller
 
@@ -351,25 +353,114 @@ def test_report_left_unfinished_is_made_after_a_restart(start: Callable[..., htt
 
 
 @pytest.mark.parametrize(
-    ("changes", "at"),
+    ("changes", "at", "says"),
     [
-        ({"period": {"start": "2026-10-01", "end": "2026-11-03"}}, "2026-11-02T08:00:00Z"),
-        ({"period": {"start": "2026-10-02", "end": "2026-10-01"}}, "2026-11-02T08:00:00Z"),
-        ({"period": {"start": "2026-10-01", "end": "2026-11-01"}}, "2026-11-02T01:00:00Z"),
-        ({"period": {"start": "2026-10-01", "end": "2026-11-01"}}, "2026-11-02T05:59:00Z"),
-        ({"period": {"start": "yesterday", "end": "2026-11-01"}}, "2026-11-02T08:00:00Z"),
-        ({"level": "everything"}, "2026-11-02T08:00:00Z"),
-        ({"kind": "usage_breakdown"}, "2026-11-02T08:00:00Z"),
-        ({"formats": ["html"]}, "2026-11-02T08:00:00Z"),
+        ({"period": {"start": "2026-10-01", "end": "2026-11-03"}}, "2026-11-02T08:00:00Z", "must not lie in the future"),
+        ({"period": {"start": "2026-10-02", "end": "2026-10-01"}}, "2026-11-02T08:00:00Z", "ends before it starts"),
+        ({"period": {"start": "2026-10-01", "end": "2026-11-01"}}, "2026-11-02T01:00:00Z", "not ready yet"),
+        ({"period": {"start": "2026-10-01", "end": "2026-11-01"}}, "2026-11-02T05:59:00Z", "not ready yet"),
+        ({"period": {"start": "yesterday", "end": "2026-11-01"}}, "2026-11-02T08:00:00Z", "parameters.period.start"),
+        ({"period": {"start": "2026-10-01"}}, "2026-11-02T08:00:00Z", "parameters.period.end"),
+        ({"period": {"start": "2026-W40-1", "end": "2026-11-01"}}, "2026-11-02T08:00:00Z", "parameters.period.start"),
+        ({"period": {"start": 20261001, "end": "2026-11-01"}}, "2026-11-02T08:00:00Z", "parameters.period.start"),
+        ({"period": "October"}, "2026-11-02T08:00:00Z", "parameters.period"),
+        ({"level": "everything"}, "2026-11-02T08:00:00Z", "parameters.level"),
+        ({"level": None}, "2026-11-02T08:00:00Z", "parameters.level"),
+        ({"kind": "usage_hourly"}, "2026-11-02T08:00:00Z", "parameters.kind"),
+        ({"kind": ["usage_daily"]}, "2026-11-02T08:00:00Z", "parameters.kind"),
+        ({"formats": ["csv_v2_0", "pdf"]}, "2026-11-02T08:00:00Z", "parameters.formats"),
+        ({"formats": "csv"}, "2026-11-02T08:00:00Z", "parameters.formats"),
+        ({"formats": [{"csv": 1}]}, "2026-11-02T08:00:00Z", "parameters.formats"),
+        ({"hide_zero_usage": "perhaps"}, "2026-11-02T08:00:00Z", "parameters.hide_zero_usage"),
+        ({"show_skus": 7}, "2026-11-02T08:00:00Z", "parameters.show_skus"),
+        ({"tenant_id": "the provider"}, "2026-11-02T08:00:00Z", "parameters.tenant_id"),
     ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
-def test_reports_that_cannot_be_made_are_refused(call: Caller, changes: dict[str, Any], at: str) -> None:
+def test_reports_that_cannot_be_made_are_refused(call: Caller, changes: dict[str, Any], at: str, says: str) -> None:
     call.move_clock(at)
 
     refused = ask(call, **changes)
 
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, 400)
+    assert says in refused.json()["error"]["details"]["info"]
     assert call("GET", f"/tenants/{PROVIDER}/reports").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"result_action": "print"}, "result_action"),
+        ({"schedule": {"type": "weekly"}}, "schedule.type"),
+        ({"schedule": "monthly"}, "schedule"),
+        ({"schedule": {"type": "monthly", "enabled": "sometimes"}}, "schedule.enabled"),
+        ({"recipients": "everybody"}, "recipients"),
+        ({"recipients": ["jane.doe"]}, "recipients"),
+        ({"recipients": ["00000000-0000-4000-8000-000000000000"]}, "there is no user 00000000-0000-4000-8000-000000000000"),
+        ({"result_action": "send", "recipients": []}, "recipients must name at least one user"),
+        ({"generation_date": "2026-09-30"}, "generation_date must not lie in the past"),
+        ({"generation_date": "soon"}, "generation_date must be a date"),
+        ({"parameters": None}, "parameters is required"),
+        ({"parameters": []}, "parameters must be an object"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_what_a_report_is_wrapped_in_is_checked_too(call: Caller, changes: dict[str, Any], says: str) -> None:
+    parameters = {"tenant_id": PROVIDER, "level": "accounts", "kind": "usage_current"}
+    body = {"result_action": "save", "parameters": parameters, "schedule": {"type": "once"}, **changes}
+
+    refused = call("POST", "/reports", body)
+
+    assert refused.status_code == 400
+    assert says in refused.json()["error"]["details"]["info"]
+
+
+def test_report_needs_a_token_and_a_tenant_one_may_see(call: Caller) -> None:
+    outside = ask(call, tenant_id=definitions.ROOT_TENANT)
+    unknown = ask(call, tenant_id=BACKUP)
+    basic = call.http.post("/api/2/reports", json={}, auth=(LOGIN, PASSWORD))
+
+    assert (outside.status_code, outside.json()["error"]["code"]) == (403, 1002)
+    assert unknown.status_code == 404
+    assert basic.status_code == 401
+
+
+def test_report_that_fails_says_so_and_has_no_file(call: Caller) -> None:
+    customer(call)
+    assert call.http.post("/sandbox/reports/failures", json={"times": 1}).json() == {"times": 1}
+    failing = ask(call, period={"start": "2026-10-01", "end": "2026-10-01"}).json()["id"]
+    call("GET", f"/reports/{failing}/stored")
+    for _ in range(20):
+        entry = call("GET", f"/reports/{failing}/stored").json()["items"][0]
+        if entry["status"] != "in_progress":
+            break
+
+    fine = report(call, period={"start": "2026-10-01", "end": "2026-10-01"})
+
+    assert entry["status"] == "failed"
+    assert "size" not in entry
+    assert call("GET", f"/reports/{failing}/stored/{entry['id']}").status_code == 404
+    assert fine != []
+    assert call.http.get("/sandbox/reports/failures").json() == {"times": 0}
+    for wrong in (-1, 1001, "many", None):
+        assert call.http.post("/sandbox/reports/failures", json={"times": wrong}).status_code == 400
+
+
+def test_deleted_report_takes_its_files_along(start: Callable[..., httpx.Client], tmp_path: Path) -> None:
+    call = Caller(start())
+    customer(call)
+    report_id = ask(call, formats=["csv_v2_0", "html"], period={"start": "2026-10-01", "end": "2026-10-01"}).json()["id"]
+    for entry in call("GET", f"/reports/{report_id}/stored").json()["items"]:
+        assert call("GET", f"/reports/{report_id}/stored/{entry['id']}").status_code == 200
+    files = tmp_path / "sandbox.sqlite3-reports"
+    before = len(list(files.iterdir()))
+
+    stale = call("DELETE", f"/reports/{report_id}", version=2)
+    gone = call("DELETE", f"/reports/{report_id}", version=1)
+
+    assert (stale.status_code, stale.json()["error"]["code"], gone.status_code) == (409, 1001, 204)
+    assert (before, list(files.iterdir())) == (2, [])
+    assert call("DELETE", f"/reports/{report_id}", version=1).status_code == 404
 
 
 def test_older_days_are_reported_even_while_yesterday_is_counted(call: Caller) -> None:
@@ -384,3 +475,49 @@ def test_report_of_the_month_so_far_needs_no_period(call: Caller) -> None:
     answer = ask(call, kind="usage_current", period=None).json()
 
     assert answer["parameters"]["period"] == {"start": "2026-10-01", "end": "2026-10-14"}
+
+
+def test_report_of_the_population_agrees_with_its_usages_day_by_day(start: Callable[..., httpx.Client]) -> None:
+    call = Caller(start(partners=2, customers=9))
+    seen: dict[str, dict[tuple[str, str, str], int]] = {}
+    for day in ("2026-10-02", "2026-10-03", "2026-10-31"):
+        call.move_clock(f"{day}T08:00:00Z")
+        tenants = call("GET", "/tenants", subtree_root_id=PROVIDER, lod="basic").json()["items"]
+        ids = [tenant["id"] for tenant in tenants if tenant["kind"] == "customer"]
+        found = call("GET", "/tenants/usages", tenants=",".join(ids)).json()["items"]
+        seen[day] = {
+            (one["tenant"], usage["name"], usage.get("infra_id", "")): usage["value"]
+            for one in found
+            for usage in one["usages"]
+            if usage["value"]
+        }
+    call.move_clock("2026-11-01T08:00:00Z")
+
+    rows = report(call)
+
+    reported: dict[str, dict[tuple[str, str, str], int]] = defaultdict(dict)
+    for row in rows:
+        if used := int(row["usage.absolute.total"]):
+            reported[row["date"]][row["tenant.id"], row["name"], row["infra.id"]] = used
+    assert {day: reported[day] for day in seen} == seen
+    assert all(len(found) > 9 * 5 for found in seen.values())
+
+
+def test_breakdown_has_a_row_per_month(call: Caller) -> None:
+    customer(call)
+    call.move_clock("2026-12-01T08:00:00Z")
+    period = {"start": "2026-10-10", "end": "2026-11-20"}
+
+    daily, months = report(call, period=period), report(call, kind="usage_breakdown", period=period)
+
+    storage = [row for row in months if row["name"] == "pg_base_storage"]
+    assert [row["date"] for row in storage] == ["2026-10-31", "2026-11-20"]
+    for row in months:
+        days = [
+            day
+            for day in daily
+            if (day["name"], day["infra.id"], day["date"][:7]) == (row["name"], row["infra.id"], row["date"][:7])
+        ]
+        assert int(row["usage.delta.production"]) == sum(int(day["usage.delta.production"]) for day in days)
+        if days[-1]["date"] == row["date"]:
+            assert row["usage.absolute.production"] == days[-1]["usage.absolute.production"]
