@@ -2,3 +2,6 @@
 
 TENANT = 1
 REPORT = 2
+
+CALL = 4
+"""A slot for one call on the wire, of which a service manager has several; see `slots`."""

@@ -60,6 +60,7 @@ class Circuit:
         self._in_vain = 0
         self._pause = pause
         self._reopens_at = 0.0
+        self._last = ""
 
     @property
     def state(self) -> State:
@@ -80,7 +81,7 @@ class Circuit:
             if isinstance(error, NotSent):
                 self._learned_nothing(is_probe=is_probe)
             elif found_down(error):
-                self._found_down(is_probe=is_probe)
+                self._found_down(error, is_probe=is_probe)
             else:
                 self._answered()
             raise
@@ -96,7 +97,7 @@ class Circuit:
                 return False
             left = self._reopens_at - self._clock() if self._state is State.OPEN else PROBE_TAKES
             if left > 0:
-                raise CircuitOpen.because_down(method, path, seconds=left)
+                raise CircuitOpen.because_down(method, path, last=self._last, seconds=left)
             self._become(State.PROBING)
             return True
 
@@ -108,8 +109,9 @@ class Circuit:
                 logger.info("Acronis answers again.")
                 self._become(State.CLOSED)
 
-    def _found_down(self, *, is_probe: bool) -> None:
+    def _found_down(self, error: AcronisError, *, is_probe: bool) -> None:
         with self._lock:
+            self._last = what_was_found(error)
             self._in_vain += 1
             if is_probe:
                 self._pause = min(self._pause * 2, self._longest_pause)
@@ -138,3 +140,10 @@ def found_down(error: AcronisError) -> bool:
     if isinstance(error, StatusError):
         return error.status in DOWN
     return isinstance(error, TransportFailed)
+
+
+def what_was_found(error: AcronisError) -> str:
+    """Say in a few words how the vendor was found down."""
+    if isinstance(error, StatusError):
+        return f"status {error.status}"
+    return "an unreadable answer" if isinstance(error, MalformedAnswer) else "no answer"

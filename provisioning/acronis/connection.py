@@ -42,7 +42,7 @@ class CallRecord:
     One exchange on the wire, token requests and repetitions included, or one that was held back.
 
     ``milliseconds`` are those until the answer began; ``status`` is None where none came, and ``failure`` says why: the
-    name of an httpx error, or of ours (``CircuitOpen``, ``TooManyCalls``) where nothing was sent.
+    name of an httpx error, or of ours (``CircuitOpen``, ``TooManyCalls``) with ``was_sent`` False.
     """
 
     method: str
@@ -51,6 +51,7 @@ class CallRecord:
     milliseconds: float
     request_id: str
     failure: str = ""
+    was_sent: bool = True
 
 
 class Connection:
@@ -174,7 +175,7 @@ class Connection:
                 yield
         except NotSent as error:
             error.method, error.path = method, path  # a gate does not know them
-            self._record(CallRecord(method, path, None, 0.0, "", type(error).__name__))
+            self._record(CallRecord(method, path, None, 0.0, "", type(error).__name__, was_sent=False))
             raise
 
     def _send(

@@ -60,10 +60,10 @@ class CircuitOpen(NotSent):
     """Acronis has been down for some calls, and is left alone for ``retry_after`` seconds."""
 
     @classmethod
-    def because_down(cls, method: str, path: str, *, seconds: float) -> "CircuitOpen":
-        """Build it for a call that must wait for ``seconds``."""
+    def because_down(cls, method: str, path: str, *, last: str, seconds: float) -> "CircuitOpen":
+        """Build it for a call that must wait for ``seconds``; ``last`` is what the calls before it got."""
         return cls(
-            f"Acronis has not answered for some time, so {method} {path} was not sent."
+            f"Acronis has been out of order for some time (last: {last}), so {method} {path} was not sent."
             f" Nothing has changed there; try again in {max(1, round(seconds))} seconds.",
             method=method,
             path=path,

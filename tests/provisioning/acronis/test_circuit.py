@@ -73,18 +73,18 @@ def fail(client: Acronis, times: int, *, kind: type[Exception] = Exception) -> N
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "wire_calls"),
+    ("answer", "kind", "wire_calls", "last"),
     [
-        (GONE, TransportFailed, 3),
-        (httpx.ReadTimeout("slow"), TransportFailed, 3),
-        (httpx.Response(502), ServerFailed, 3),
-        (httpx.Response(503), ServerFailed, 3),
-        (httpx.Response(504), ServerFailed, 3),
-        (httpx.Response(200, text="<html>Maintenance</html>"), MalformedAnswer, 1),
+        (GONE, TransportFailed, 3, "no answer"),
+        (httpx.ReadTimeout("slow"), TransportFailed, 3, "no answer"),
+        (httpx.Response(502), ServerFailed, 3, "status 502"),
+        (httpx.Response(503), ServerFailed, 3, "status 503"),
+        (httpx.Response(504), ServerFailed, 3, "status 504"),
+        (httpx.Response(200, text="<html>Maintenance</html>"), MalformedAnswer, 1, "an unreadable answer"),
     ],
 )
 def test_five_calls_in_vain_stop_the_sixth_before_the_wire(
-    vendor: ScriptedVendor, client: Acronis, answer: httpx.Response, kind: type[Exception], wire_calls: int
+    vendor: ScriptedVendor, client: Acronis, answer: httpx.Response, kind: type[Exception], wire_calls: int, last: str
 ) -> None:
     vendor.answers("GET", "/tenants/t1", answer)
 
@@ -94,7 +94,7 @@ def test_five_calls_in_vain_stop_the_sixth_before_the_wire(
 
     assert len(vendor.requests("GET", "/tenants/t1")) == 5 * wire_calls
     assert str(refusal.value) == (
-        "Acronis has not answered for some time, so GET /tenants/t1 was not sent."
+        f"Acronis has been out of order for some time (last: {last}), so GET /tenants/t1 was not sent."
         " Nothing has changed there; try again in 30 seconds."
     )
     assert refusal.value.retryable
@@ -280,7 +280,7 @@ def test_a_call_held_back_is_reported_like_one_that_was_made(
     with pytest.raises(CircuitOpen):
         client.tenants.get("t1")
 
-    assert records[-1] == CallRecord("GET", "/tenants/t1", None, 0.0, "", "CircuitOpen")
+    assert records[-1] == CallRecord("GET", "/tenants/t1", None, 0.0, "", "CircuitOpen", was_sent=False)
     assert caplog.messages[-1] == "GET /tenants/t1: CircuitOpen, 0 ms"
 
 
