@@ -13,6 +13,7 @@ from sandbox import (
     auth,
     catalogue,
     clients,
+    console,
     control,
     current,
     editions,
@@ -202,6 +203,7 @@ def _register(app: Flask) -> None:
     app.register_blueprint(control.routes, url_prefix="/sandbox")
     app.register_blueprint(mfa.switchboard, url_prefix="/sandbox")
     app.register_blueprint(reports.switchboard, url_prefix="/sandbox")
+    app.register_blueprint(console.routes)
     app.register_blueprint(pages.routes)
     app.register_blueprint(reports.pages)
     app.register_error_handler(errors.Refusal, errors.answer_refusal)

@@ -1,16 +1,16 @@
 """The switchboard under `/sandbox/`: clock, faults, log of calls, and what the sandbox holds. Not part of the vendor's API."""
 
 from datetime import datetime
-from typing import Any
 
 from flask import Blueprint, Response
 
-from sandbox import current, faults, pages
+from sandbox import current, faults, rows
 from sandbox.answers import answer, nothing, stamp
 from sandbox.errors import bad_request, not_found
 from sandbox.incoming import json_body, required
 
 routes = Blueprint("control", __name__)
+LAST_YEAR = 2199
 
 
 @routes.get("/clock")
@@ -27,8 +27,19 @@ def move_clock() -> Response:
         raise bad_request("now must be a time like 2026-10-01T08:00:00Z.") from None
     if now.tzinfo is None:
         raise bad_request("now must have a time zone.")
-    current.storage().move_clock(now)
+    set_clock(now)
     return answer({"now": stamp(current.storage().now())})
+
+
+def set_clock(now: datetime) -> None:
+    """
+    Move the clock to an aware time.
+
+    :raises Refusal: 400 when that lies before its present time, or so far ahead that reckoning with it would end.
+    """
+    if now.year > LAST_YEAR:
+        raise bad_request(f"now must lie before the end of {LAST_YEAR}.")
+    current.storage().move_clock(now)
 
 
 @routes.get("/faults")
@@ -70,15 +81,14 @@ def clear_calls() -> Response:
 
 @routes.get("/tenants")
 def get_tenants() -> Response:
-    return answer({"items": pages.tenant_rows()})
+    return answer({"items": rows.tenant_rows()})
 
 
 @routes.get("/users")
 def get_users() -> Response:
-    return answer({"items": pages.user_rows()})
+    return answer({"items": rows.user_rows()})
 
 
 @routes.get("/mails")
 def get_mails() -> Response:
-    found: list[dict[str, Any]] = pages.mail_rows()
-    return answer({"items": found})
+    return answer({"items": rows.mail_rows()})

@@ -33,7 +33,7 @@ LONGEST_DELAY = 600.0
 LONGEST_PATTERN = 500
 HALF = -1  # of the answer's bytes
 FOR_EVER = -1  # counts down without ever reaching zero
-UNTOUCHED = ("/sandbox/", "/static/")  # the switchboard itself neither breaks nor fills the log
+UNTOUCHED = ("/sandbox/", "/console/", "/static/")  # the switchboard itself neither breaks nor fills the log
 ENDINGS = ("body", "garbage", "html", "reset", "lose_answer", "truncate")
 
 # Neither JSON nor UTF-8, though it is called both.
@@ -312,7 +312,7 @@ class FaultGate:
         :raises AnswerTruncated: by a rule with `truncate`, while the body is read.
         """
         method, path = environ["REQUEST_METHOD"], path_of(environ)
-        if path.startswith(UNTOUCHED):
+        if path == "/" or path.startswith(UNTOUCHED):
             return self._application(environ, start_response)
         rule = take_rule(self._storage, method, path)
         if rule is None:

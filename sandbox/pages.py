@@ -1,7 +1,4 @@
-"""What a person sees: tenants, users and mails, the portal that stands for the vendor's, and the links in the mails."""
-
-import json
-from typing import Any
+"""What the vendor's own customers see: the portal that stands for the vendor's, and the links in the mails."""
 
 from flask import Blueprint, render_template, request, url_for
 from flask import redirect as redirect_to
@@ -12,88 +9,9 @@ from sandbox.definitions import APPLICATIONS
 
 routes = Blueprint("pages", __name__)
 
-ROWS_SHOWN = 200
 SHORTEST_PASSWORD = 9
 
 Page = str | tuple[str, int] | Response
-
-
-# Rows, for the pages and for their JSON twins
-
-
-def tenant_rows(limit: int = -1) -> list[dict[str, Any]]:
-    """Tenants, newest first, without deleted and personal ones."""
-    rows = current.db().execute(
-        "SELECT t.*, p.name AS parent_name,"
-        " (SELECT count(*) FROM offering_items o WHERE o.tenant_id = t.id AND o.status = 1) AS items"
-        " FROM tenants t JOIN tenants p ON p.id = t.parent_id WHERE t.deleted_at IS NULL AND t.owner_id IS NULL"
-        " ORDER BY t.number DESC LIMIT ?",
-        (limit,),
-    )
-    names = ("id", "parent_id", "parent_name", "kind", "name", "customer_id", "internal_tag", "items", "created_at")
-    return [
-        {
-            **{name: row[name] for name in names},
-            "enabled": bool(row["enabled"]),
-            "pricing_mode": tree.pricing_mode(row, current.now()),
-        }
-        for row in rows
-    ]
-
-
-def user_rows(limit: int = -1) -> list[dict[str, Any]]:
-    """Users, newest first, without deleted ones."""
-    rows = current.db().execute(
-        "SELECT u.id, u.tenant_id, t.name AS tenant_name, u.login, u.activated, u.enabled, u.created_at, u.details,"
-        " (SELECT group_concat(role_id) FROM access_policies a WHERE a.user_id = u.id) AS roles"
-        " FROM users u JOIN tenants t ON t.id = u.tenant_id WHERE u.deleted_at IS NULL ORDER BY u.number DESC LIMIT ?",
-        (limit,),
-    )
-    names = ("id", "tenant_id", "tenant_name", "login", "created_at")
-    return [
-        {
-            **{name: row[name] for name in names},
-            "email": json.loads(row["details"])["contact"]["email"],
-            "roles": (row["roles"] or "").split(",") if row["roles"] else [],
-            "activated": bool(row["activated"]),
-            "enabled": bool(row["enabled"]),
-        }
-        for row in rows
-    ]
-
-
-def mail_rows(limit: int = -1) -> list[dict[str, Any]]:
-    """Mails, newest first, each with its link."""
-    rows = current.db().execute("SELECT * FROM mails ORDER BY number DESC LIMIT ?", (limit,))
-    return [
-        {
-            "kind": row["kind"],
-            "to": row["sent_to"],
-            "login": row["login"],
-            "subject": row["subject"],
-            "sent_at": row["sent_at"],
-            "used_at": row["used_at"],
-            "link": url_for("pages.follow_mail", token=row["token"], _external=True),
-        }
-        for row in rows
-    ]
-
-
-@routes.get("/")
-def overview() -> str:
-    count = current.db().execute(
-        "SELECT (SELECT count(*) FROM tenants WHERE deleted_at IS NULL AND owner_id IS NULL) AS tenants,"
-        " (SELECT count(*) FROM users WHERE deleted_at IS NULL) AS users, (SELECT count(*) FROM mails) AS mails"
-    )
-    return render_template(
-        "overview.html",
-        now=current.now(),
-        shown=ROWS_SHOWN,
-        count=count.fetchone(),
-        tenants=tenant_rows(ROWS_SHOWN),
-        users=user_rows(ROWS_SHOWN),
-        mails=mail_rows(ROWS_SHOWN),
-    )
 
 
 # The portal
