@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -39,3 +40,11 @@ app.conf.beat_schedule = {
     # Empties the outbox. Missed: mails wait a minute longer.
     "accounts.send_mail": {"task": "accounts.send_mail", "schedule": timedelta(seconds=30)},
 }
+
+
+@worker_ready.connect
+def show_metrics(**_ignored: object) -> None:
+    """Show the worker's counters once its processes are forked, so that none of them inherits the port."""
+    from config.metrics import serve_worker  # settings are loaded by now
+
+    serve_worker()

@@ -221,6 +221,16 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# --- Counters, for Prometheus (`config/metrics.py`) ---------------------------------------------------------------------
+
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")  # read by prometheus_client itself, too
+WORKER_METRICS_PORT = env.int("WORKER_METRICS_PORT", default=0)
+if WORKER_METRICS_PORT and not (METRICS_TOKEN and PROMETHEUS_MULTIPROC_DIR):
+    raise environ.ImproperlyConfigured("WORKER_METRICS_PORT needs METRICS_TOKEN and PROMETHEUS_MULTIPROC_DIR.")
+if PROMETHEUS_MULTIPROC_DIR:
+    Path(PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)
+
 # --- Look of the back office --------------------------------------------------------------------------------------------
 
 UNFOLD = {
