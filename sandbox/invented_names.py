@@ -58,4 +58,4 @@ def person(number: int, family: str) -> dict[str, str]:
     """First and last name, login and e-mail; `family` tells people of the same number apart."""
     first, last = FIRST_NAMES[number % len(FIRST_NAMES)], LAST_NAMES[number * 7 % len(LAST_NAMES)]
     login = f"{first}.{last}.{family}{number:05}".lower()
-    return {"first": first, "last": last, "login": login, "email": f"{first}.{last}@{family}{number:05}.example".lower()}
+    return {"firstname": first, "lastname": last, "login": login, "email": f"{first}.{last}@{family}{number:05}.example".lower()}

@@ -81,7 +81,7 @@ def _partner(number: int, at: datetime) -> dict[str, Any]:
         "role": "partner_admin",
         "personal_id": None,
         "item_set": OF_PARTNERS,
-        **_creation(number, at - timedelta(days=DAYS + 1 + number * 97 % DAYS)),
+        **_creation(at, days=DAYS + 1 + number * 97 % DAYS),
         "is_trial": False,
     }
 
@@ -104,14 +104,14 @@ def _customer(number: int, partners: int, at: datetime) -> dict[str, Any]:
         "role": "company_admin",
         "personal_id": _id(number, "e"),
         "item_set": 1 + number % len(SETS),
-        **_creation(number, at - timedelta(days=1 + number * 113 % DAYS)),
+        **_creation(at, days=1 + number * 113 % DAYS),
         "is_trial": number % TRIAL_EVERY == 0,
     }
 
 
-def _creation(number: int, day: datetime) -> dict[str, Any]:
-    """In office hours of that day, whatever the clock shows at the start."""
-    at = day.replace(hour=8 + number % 9, minute=number % 4 * 15, second=0, microsecond=0)
+def _creation(now: datetime, *, days: int) -> dict[str, Any]:
+    """So many days ago, in office hours, whatever the clock shows at the start; the same moment for all of a day."""
+    at = (now - timedelta(days=days)).replace(hour=8 + days % 9, minute=0, second=0, microsecond=0)
     return {"at": at, "created_at": _stamp(at)}
 
 
@@ -185,8 +185,7 @@ _INSERT_POLICY = (
 
 
 def _tenant_row(tenant: dict[str, Any]) -> dict[str, Any]:
-    is_customer, details = tenant["kind"] != "partner", _details(tenant["at"])
-    contact = _contact(tenant, family="1")
+    is_customer = tenant["kind"] != "partner"
     return {
         **tenant,
         "name_key": tenant["name"].casefold(),
@@ -194,8 +193,8 @@ def _tenant_row(tenant: dict[str, Any]) -> dict[str, Any]:
         "pricing_mode": "trial" if tenant["is_trial"] else "production",
         "production_from": _production_from(tenant["at"], tenant["is_trial"]) if is_customer else None,
         "pricing_version": milliseconds(tenant["at"]),
-        "details": json.dumps({**details, "contact": contact}),
-        "search_text": search_text(tenant["name"], tenant["customer_id"], contact),
+        "details": _tenant_details(tenant["at"]) % _person_of(tenant, family="1"),
+        "search_text": search_text(tenant["name"], tenant["customer_id"], tenant),
     }
 
 
@@ -222,15 +221,13 @@ def _personal_row(tenant: dict[str, Any]) -> dict[str, Any]:
 
 
 def _user_row(tenant: dict[str, Any], password_hash: str) -> dict[str, Any]:
-    contact = _contact(tenant, family="2")
-    details = {"contact": contact, "language": "en", "business_types": [], "notifications": DEFAULT_NOTIFICATIONS}
     return {
         **tenant,
         "id": tenant["user_id"],
         "tenant_id": tenant["id"],
         "password_hash": password_hash,
-        "details": json.dumps(details),
-        "search_text": search_text(tenant["login"], None, contact),
+        "details": _user_details(tenant["at"]) % _person_of(tenant, family="2"),
+        "search_text": search_text(tenant["login"], None, tenant),
     }
 
 
@@ -240,22 +237,25 @@ def _policy_row(tenant: dict[str, Any]) -> dict[str, Any]:
     return {**policy, "user_id": user_id, "details": json.dumps(policy)}
 
 
-# What tenants of the same day share; days are few
+# What tenants of the same moment share; moments are few. Writing JSON anew for each tenant would take longer than the database.
+
+BLANKS = {"id": "%s", "email": "%s", "firstname": "%s", "lastname": "%s"}  # filled by `_person_of`
 
 
 @cache
-def _details(at: datetime) -> dict[str, Any]:
-    return new_details(at=at)
+def _tenant_details(at: datetime) -> str:
+    return json.dumps({**new_details(at=at), "contact": {**blank_contact(at=at), **BLANKS}})
 
 
 @cache
 def _personal_details(at: datetime) -> str:
-    return json.dumps(_details(at))
+    return json.dumps(new_details(at=at))
 
 
 @cache
-def _blank_contact(at: datetime) -> dict[str, Any]:
-    return blank_contact(at=at)
+def _user_details(at: datetime) -> str:
+    contact = {**blank_contact(at=at), **BLANKS}
+    return json.dumps({"contact": contact, "language": "en", "business_types": [], "notifications": DEFAULT_NOTIFICATIONS})
 
 
 @cache
@@ -263,10 +263,9 @@ def _production_from(at: datetime, is_trial: bool) -> str:
     return stamp(end_of_trial(at) if is_trial else at)
 
 
-def _contact(tenant: dict[str, Any], *, family: str) -> dict[str, Any]:
-    contact_id = f"{tenant['id'][:35]}{family}"
-    person = {"email": tenant["email"], "firstname": tenant["first"], "lastname": tenant["last"]}
-    return {**_blank_contact(tenant["at"]), "id": contact_id, **person}
+def _person_of(tenant: dict[str, Any], *, family: str) -> tuple[str, ...]:
+    """In the order in which a contact has them; plain letters, so they need no quoting in JSON."""
+    return f"{tenant['id'][:35]}{family}", tenant["email"], tenant["firstname"], tenant["lastname"]
 
 
 def _item_set(place: int) -> Iterator[tuple[str, str]]:
