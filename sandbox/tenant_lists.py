@@ -108,7 +108,8 @@ def get_tenants() -> Response:
     asked = opened_cursor("tenants") if request.args.get("after") else _asked_batch()
     where, values = _batch_condition(asked)
     rows = current.db().execute(
-        f"SELECT * FROM tenants WHERE {where} AND (level, number) > (?, ?) ORDER BY level, number LIMIT ?",  # noqa: S608
+        "SELECT * FROM tenants WHERE number IN (SELECT number FROM tenants"  # noqa: S608
+        f" WHERE {where} AND (level, number) > (?, ?) ORDER BY level, number LIMIT ?) ORDER BY level, number",
         (*values, *asked["from"], asked["limit"] + 1),
     )
     page, more = page_of(rows.fetchall(), asked["limit"])

@@ -7,13 +7,14 @@ What was reported replaces the invented amount in `/usages` from then on; report
 import sqlite3
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from flask import Blueprint, Response
 
 from sandbox import auth, current, metering, offering_items, tree
 from sandbox.answers import answer, stamp
-from sandbox.definitions import ITEMS, Item
+from sandbox.definitions import ITEMS, RANGE_USAGES, Item
 from sandbox.errors import ITEM_UNAVAILABLE, QUOTA_EXCEEDED, Refusal, bad_request, forbidden
 from sandbox.incoming import integer, json_body, listing, mapping, query_names, query_uuids, required
 from sandbox.offering_items import Holding, Key
@@ -37,8 +38,8 @@ def get_usages_of_tenants() -> Response:
 
 def used(tenant: sqlite3.Row, usage_name: str) -> int:
     """The absolute value of a usage name, over all items that count it; what children are ordered by."""
-    amounts = _amounts(tenant, current.now().date())
-    return sum(absolute for (name, _), (_, absolute) in amounts.items() if ITEMS[name].usage_name == usage_name)
+    amounts = _amounts(tenant, current.now().date(), usage_name=usage_name)
+    return sum(absolute for _, absolute in amounts.values())
 
 
 def _usages_of(tenant: sqlite3.Row) -> list[dict[str, Any]]:
@@ -60,31 +61,42 @@ def _is_asked(item: Item, usage_names: set[str] | None, editions: set[str] | Non
     )
 
 
-def _amounts(tenant: sqlite3.Row, today: date) -> dict[Key, Amounts]:
-    """What every customer at or below the tenant uses today, added up per item."""
+def _amounts(tenant: sqlite3.Row, today: date, *, usage_name: str | None = None) -> dict[Key, Amounts]:
+    """What every customer at or below the tenant uses today, added up per item; of one usage name only, if it is given."""
+    names = [name for name, item in ITEMS.items() if item.is_metered and usage_name in (None, item.usage_name)]
     rows = current.db().execute(
-        "SELECT t.id, t.customer_id, t.created_at, t.deleted_at, t.production_from, o.name, o.infra_id, o.enabled_at,"
+        "SELECT t.id, t.customer_id, t.created_at, t.deleted_at, t.production_from, o.name, o.infra_id, o.enabled_at,"  # noqa: S608
         " r.value AS reported FROM tenants t JOIN offering_items o ON o.tenant_id = t.id LEFT JOIN reported_usages r"
         " ON r.tenant_id = o.tenant_id AND r.name = o.name AND r.infra_id = o.infra_id"
-        " WHERE t.path >= ? AND t.path < ? AND t.kind = 'customer' AND t.deleted_at IS NULL AND o.status = 1",
-        (tenant["path"], f"{tenant['path']}~"),
+        " WHERE t.path >= ? AND t.path < ? AND t.kind = 'customer' AND t.deleted_at IS NULL AND o.status = 1"
+        f" AND o.name IN ({','.join('?' * len(names))})",
+        (*tree.below(tenant), *names),
     )
     sums: dict[Key, Amounts] = {}
     for row in rows:
-        if row["reported"] is not None:
-            value, absolute = sums.get((row["name"], row["infra_id"]), (0, 0))
-            sums[row["name"], row["infra_id"]] = value + row["reported"], absolute + row["reported"]
-            continue
-        usage_name = ITEMS[row["name"]].usage_name
-        if metering.meter(row["customer_id"] or row["id"], usage_name) is None:
-            continue
-        life = metering.life_of(row, enabled_at=row["enabled_at"])
-        value, absolute = sums.get((row["name"], row["infra_id"]), (0, 0))
-        sums[row["name"], row["infra_id"]] = (
-            value + metering.level_on(life, usage_name, today),
-            absolute + metering.total_until(life, usage_name, today),
-        )
+        value, absolute = _amounts_of(row, today)
+        before = sums.get((row["name"], row["infra_id"]), (0, 0))
+        sums[row["name"], row["infra_id"]] = before[0] + value, before[1] + absolute
     return sums
+
+
+def _amounts_of(row: sqlite3.Row, today: date) -> Amounts:
+    if row["reported"] is not None:
+        return row["reported"], row["reported"]
+    usage_name = ITEMS[row["name"]].usage_name
+    if metering.meter(row["customer_id"] or row["id"], usage_name) is None:
+        return 0, 0
+    return _metered(metering.life_of(row, enabled_at=row["enabled_at"]), usage_name, today)
+
+
+@lru_cache(maxsize=200_000)
+def _metered(life: metering.Life, usage_name: str, today: date) -> Amounts:
+    """The invented amounts are a pure function, and a partner's usage asks for those of ten thousand customers again and again."""
+    if usage_name in RANGE_USAGES:
+        used_up = metering.series(life, usage_name, life.first, today)
+        return (used_up.absolute or [0])[-1], sum(used_up.delta)
+    level = metering.level_on(life, usage_name, today)
+    return level, level
 
 
 def _usage_object(tenant: sqlite3.Row, key: Key, holding: Holding, amounts: Amounts, today: date) -> dict[str, Any]:
