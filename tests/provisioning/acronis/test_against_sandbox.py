@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +252,65 @@ def test_an_edition_is_tried_and_switched_or_refused_by_name(acronis: Acronis, r
 
     editions = {item.edition for item in acronis.offering_items.list(tenant.id) if item.enabled and item.edition}
     assert editions == {"pck_per_workload"}
+
+
+def test_what_was_deleted_is_brought_back(acronis: Acronis, root: str) -> None:
+    tenant = bakery(acronis, root)
+    user = acronis.users.create(tenant_id=tenant.id, login="ann", email="ann@bakery.example")
+    user = acronis.users.update(user.id, version=user.version, enabled=False)
+
+    acronis.users.delete(user.id, version=user.version)
+    with pytest.raises(NotFound):
+        acronis.users.get(user.id)
+    acronis.users.restore(user.id, enable=True)
+    tenant = acronis.tenants.update(tenant.id, version=acronis.tenants.get(tenant.id).version, enabled=False)
+    acronis.tenants.delete(tenant.id, version=tenant.version)
+    gone = acronis.tenants.get(tenant.id, including_deleted=True)
+    acronis.tenants.restore(tenant.id)
+
+    assert gone.deleted_at is not None
+    assert acronis.tenants.get(tenant.id).deleted_at is None
+    assert [one.enabled for one in acronis.users.by_ids([user.id])] == [True]
+
+
+def test_prices_services_places_and_a_second_factor_are_had_and_set(acronis: Acronis, root: str) -> None:
+    tenant = bakery(acronis, root)
+    items = per_gigabyte(acronis, root)
+    protection = items[0].application_id
+    acronis.applications.turn_on(tenant.id, protection)
+    acronis.offering_items.set(tenant.id, [change(item) for item in items])
+
+    price = next(one for one in acronis.offering_items.prices(tenant.id) if one.name == "pg_base_vms")
+    changed = acronis.offering_items.set_prices(tenant.id, [replace(price, price=Decimal("2.50"))])
+    with pytest.raises(Conflict) as stale:
+        acronis.offering_items.set_prices(tenant.id, [price])
+    (place,) = acronis.locations.by_ids([acronis.infra.by_ids([i.infra_id for i in items if i.infra_id])[0].location_id])
+    demanded = acronis.tenants.set_mfa(tenant.id, enabled=True)
+
+    assert [one.price for one in changed if one.name == "pg_base_vms"] == [Decimal("2.50")]
+    assert stale.value.is_stale
+    assert protection in acronis.applications.of_tenant(tenant.id)
+    assert [one.tenant_id for one in acronis.applications.of_tenants([tenant.id])] == [tenant.id]
+    assert {item.infra_id for item in items if item.infra_id} & {*acronis.infra.of_location(place.id)}
+    assert acronis.locations.of_tenant(root) is not None
+    assert (demanded.status, acronis.tenants.mfa(tenant.id).status) == ("enabled", "enabled")
+    acronis.applications.turn_off(tenant.id, protection)
+    assert protection not in acronis.applications.of_tenant(tenant.id)
+
+
+def test_a_client_of_our_own_making_signs_in_until_it_is_turned_off(app: Flask, acronis: Acronis, root: str) -> None:
+    tenant = bakery(acronis, root)
+    made = acronis.clients.create(tenant_id=tenant.id, name="Baker's own")
+
+    with Acronis(BASE, client_id=made.client_id, client_secret=made.client_secret, transport=InProcess(app)) as bakers:
+        assert bakers.tenants.get(tenant.id).name == "Bakery"
+        assert bakers.clients.get(made.client_id).name == "Baker's own"
+        assert not acronis.clients.update(made.client_id, enabled=False).enabled
+        with pytest.raises(Unauthorized):
+            bakers.tenants.get(tenant.id)
+    acronis.clients.delete(made.client_id)
+
+    assert list(acronis.clients.by_ids([made.client_id])) == []
 
 
 def test_a_wrong_secret_is_refused(app: Flask) -> None:
