@@ -154,7 +154,10 @@ def life_of(tenant: sqlite3.Row, *, enabled_at: str | None = None, disabled_at: 
 
 def date_of(at: str) -> date:
     """The day of a stamp; stamps are in UTC, and so is the vendor's day."""
-    return date.fromisoformat(at[:10])
+    return _day(at[:10])
+
+
+_day = lru_cache(maxsize=4096)(date.fromisoformat)
 
 
 def series(life: Life, usage_name: str, start: date, end: date) -> Series:
@@ -187,14 +190,25 @@ def _range_series(found: Meter, life: Life, first: date, last: date) -> Series:
 
 def level_on(life: Life, usage_name: str, day: date) -> int:
     """What the item shows on a day: the level, or the amount since the first of the month."""
-    return sum(series(life, usage_name, day, day).absolute)
+    return _used(life, usage_name, max(life.first, day.replace(day=1)), day)
 
 
 def total_until(life: Life, usage_name: str, day: date) -> int:
     """All that was ever used up until a day, for range items; for levels the level itself."""
+    if usage_name in RANGE_USAGES and life.last is not None:
+        day = min(day, life.last)
+    return _used(life, usage_name, life.first, day)
+
+
+def _used(life: Life, usage_name: str, start: date, day: date) -> int:
+    """The level on a day, or what was used up from `start` to it; as `series` has it, without listing the days."""
+    found = meter(life.seed, usage_name)
+    if found is None or not life.first <= day <= (life.last or day):
+        return 0
+    age = (day - life.born).days
     if usage_name not in RANGE_USAGES:
-        return level_on(life, usage_name, day)
-    return sum(series(life, usage_name, life.first, day).delta)
+        return found.reading(age)
+    return sum(found.reading(earlier) for earlier in range((start - life.born).days, age + 1))
 
 
 def is_used(tenant: sqlite3.Row, name: str, day: date) -> bool:
