@@ -23,6 +23,7 @@ routes = Blueprint("offering_items", __name__)
 Key = tuple[str, str]  # name and infra id, the infra id empty for an item that needs no storage
 BATCH_LIMIT = 5000
 ORDER = {name: place for place, name in enumerate(ITEMS)}
+LOCKED_TOGETHER = ("fc_storage", "fc_seats")  # neither is switched on or off without the other
 TYPES = ("count", "feature", "infra")
 KINDS = ("partner", "folder", "customer", "unit")
 
@@ -99,7 +100,7 @@ def item_object(key: Key, holding: Holding, *, tenant_id: str) -> dict[str, Any]
         "updated_at": holding.updated_at or stamp(current.now()),
         "deleted_at": None,
         "status": holding.status,
-        "locked": False,
+        "locked": item.usage_name in LOCKED_TOGETHER,
         "type": item.type,
         "infra_id": key[1] or None,
         "measurement_unit": item.measurement_unit,
