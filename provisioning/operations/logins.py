@@ -4,6 +4,7 @@ import re
 
 from common.errors import DomainError, FieldRefused
 from provisioning import vendor
+from provisioning.acronis.client import Acronis
 from provisioning.acronis.errors import AcronisError
 from provisioning.acronis.types import LoginCheck
 from provisioning.models import ServiceManager, TenantUser
@@ -34,21 +35,31 @@ def validate_login(login: str) -> str:
     return login
 
 
-def check_login(*, service_manager: ServiceManager, login: str) -> None:
+def check_login(*, service_manager: ServiceManager, login: str, but_for: TenantUser | None = None) -> None:
     """
     Ask the vendor whether ``login`` is free; return nothing if it is.
 
+    :param but_for: the user who is to have it: what that user has, here or at the vendor, is free for it.
     :raises FieldRefused: malformed or taken, here or anywhere on the vendor's platform.
     :raises CannotCheck: the vendor did not answer. Ordering may go on; the login is checked again when it is created.
     """
     login = validate_login(login)
-    if TenantUser.objects.live().filter(service_manager=service_manager, login__iexact=login).exists():
+    ours = TenantUser.objects.live().filter(service_manager=service_manager, login__iexact=login)
+    if any(user != but_for for user in ours):
         raise FieldRefused("login", f"{login} is taken. Choose another.")
     try:
-        answer = vendor.connect(service_manager, people_wait=True).users.check_login(login)
+        acronis = vendor.connect(service_manager, people_wait=True)
+        answer = acronis.users.check_login(login)
+        if answer is LoginCheck.TAKEN and but_for is not None and _is_login_of(but_for, login, acronis):
+            return
     except (AcronisError, vendor.NotConnected) as error:
         raise CannotCheck(f"Acronis could not tell whether {login} is free: {error}") from error
     if answer is LoginCheck.TAKEN:
         raise FieldRefused("login", f"{login} is taken. Choose another.")
     if answer is LoginCheck.NOT_ACCEPTABLE:
         raise FieldRefused("login", f"Acronis does not accept {login} as a login user name.")
+
+
+def _is_login_of(user: TenantUser, login: str, acronis: Acronis) -> bool:
+    """Whether ``user`` signs in by ``login`` at the vendor now; a change back to it takes it from nobody."""
+    return user.vendor_id is not None and acronis.users.get(str(user.vendor_id)).login.casefold() == login.casefold()

@@ -5,7 +5,7 @@ Everything here but the panel and the showing of a password only writes down a w
 """
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
@@ -21,12 +21,22 @@ from provisioning.operations.logins import validate_login
 PASSWORD_LENGTH = 20
 SHORTEST_PASSWORD = 9  # what the vendor's portal asks for
 LONGEST_PASSWORD = 128
+MAIL_PAUSE = timedelta(minutes=1)  # a mail is on its way that long; a second one would only be a double click
+ENDED = "The service was terminated, so nobody signs in at Acronis any more."
 # Letters and digits that nobody mistakes for one another, and signs that survive being copied.
 _SETS = ("ABCDEFGHJKLMNPQRSTUVWXYZ", "abcdefghijkmnopqrstuvwxyz", "23456789", "-_.!+")
 
 
 class UserExists(DomainError):
     """The login was created at the vendor already and is changed there, not here."""
+
+
+class AccessEnded(DomainError):
+    """The tenant is being deleted, or is gone, and its users with it."""
+
+
+class MailOnItsWay(DomainError):
+    """The vendor sent the activation mail a moment ago."""
 
 
 class NoPassword(DomainError):
@@ -63,31 +73,65 @@ def change_login(*, tenant_user_id: int, login: str, at: datetime) -> None:
 
     :raises FieldRefused: malformed, or wished for somebody else here. Whether it is taken elsewhere on the vendor's platform is
         found out when it is changed there; `logins.check_login` asks beforehand.
+    :raises AccessEnded: the service was terminated.
     """
     user = _locked(tenant_user_id)
-    login = validate_login(login)
-    if login == user.login:
-        return
-    user.login = login
-    _save_login(user)
-    wish_again(user.tenant_id, at=at)
+    if _wish_login(user, login):
+        wish_again(user.tenant_id, at=at)
 
 
 @transaction.atomic(durable=True)
 def change_email(*, tenant_user_id: int, email: str, at: datetime) -> None:
-    """Have the vendor write to another address. An activated user has to agree by a mail there; until then the old stays."""
+    """
+    Have the vendor write to another address. An activated user has to agree by a mail there; until then the old stays. Of a user
+    that is not activated, the activation mail is sent once more, to the new address.
+
+    :raises AccessEnded: the service was terminated.
+    """
     user = _locked(tenant_user_id)
-    if email == user.email:
-        return
-    user.email, user.email_asked_at = email, None
-    user.save(update_fields=["email", "email_asked_at"])
-    wish_again(user.tenant_id, at=at)
+    if _wish_email(user, email):
+        wish_again(user.tenant_id, at=at)
+
+
+@transaction.atomic(durable=True)
+def change_sign_in(*, tenant_user_id: int, login: str, email: str, password: str = "", at: datetime) -> frozenset[str]:
+    """
+    Change login, e-mail address and password in one go: all of it, or on a refusal nothing.
+
+    What is as it was stays untouched. Where the vendor refused the last wish, saving the same again has it tried again.
+
+    :param password: a new one of the person's choice; empty: the present one stays.
+    :return: what changed, of “login”, “email” and “password”.
+    :raises FieldRefused: the login is malformed or wished for somebody else here, or the password is too short or too long.
+    :raises AccessEnded: the service was terminated.
+    """
+    user = _locked(tenant_user_id)
+    if password:
+        _check_password(password)
+    changed = {
+        "login": _wish_login(user, login),
+        "email": _wish_email(user, email),
+        "password": bool(password),
+    }
+    if password:
+        _wish_password(user, password, at=at)
+    if any(changed.values()) or user.tenant.last_error:
+        wish_again(user.tenant_id, at=at)
+    return frozenset(name for name, is_new in changed.items() if is_new)
 
 
 @transaction.atomic(durable=True)
 def reset_password(*, tenant_user_id: int, at: datetime) -> None:
-    """Give the user a new generated password, at the vendor within seconds; it also activates the user (SetUserPassword)."""
-    _wish_password(_locked(tenant_user_id), generated_password(), at=at)
+    """
+    Give the user a new generated password, at the vendor within seconds; it also activates the user (SetUserPassword).
+
+    Repeated, there is one more new password; the last one counts.
+
+    :raises AccessEnded: the service was terminated.
+    """
+    user = _locked(tenant_user_id)
+    _wish_password(user, generated_password(), at=at)
+    wish_again(user.tenant_id, at=at)
 
 
 @transaction.atomic(durable=True)
@@ -96,12 +140,12 @@ def update_password(*, tenant_user_id: int, password: str, at: datetime) -> None
     Give the user the password somebody typed.
 
     :raises FieldRefused: it is shorter than the vendor's portal takes, or unreasonably long.
+    :raises AccessEnded: the service was terminated.
     """
-    if len(password) < SHORTEST_PASSWORD:
-        raise FieldRefused("password", f"A password has at least {SHORTEST_PASSWORD} characters.")
-    if len(password) > LONGEST_PASSWORD:
-        raise FieldRefused("password", f"A password has at most {LONGEST_PASSWORD} characters.")
-    _wish_password(_locked(tenant_user_id), password, at=at)
+    _check_password(password)
+    user = _locked(tenant_user_id)
+    _wish_password(user, password, at=at)
+    wish_again(user.tenant_id, at=at)
 
 
 @transaction.atomic(durable=True)
@@ -110,6 +154,7 @@ def show_password(*, tenant_user_id: int, by: User, at: datetime) -> str:
     Return the password we gave the user, and record who was shown it.
 
     :raises NoPassword: the user set one by the activation mail, or ours has not reached the vendor yet.
+    :raises AccessEnded: the service was terminated.
     """
     user = _locked(tenant_user_id)
     if not user.password:
@@ -126,10 +171,14 @@ def ask_activation_mail_again(*, tenant_user_id: int, at: datetime) -> None:
     Have the vendor send the activation mail once more: the reader did not get it, or we could not confirm the first.
 
     :raises UserExists: the user is active already and has no use for it.
+    :raises MailOnItsWay: the vendor took the last one less than a minute ago.
+    :raises AccessEnded: the service was terminated.
     """
     user = _locked(tenant_user_id)
-    if user.activated_at is not None:
+    if is_activated(user):
         raise UserExists(f"{user.login} is active at Acronis already. Reset the password instead.")
+    if user.activation_mail_confirmed_at is not None and at < user.activation_mail_confirmed_at + MAIL_PAUSE:
+        raise MailOnItsWay(f"Acronis has just sent the mail to {user.email}. If it does not arrive, ask again in a minute.")
     user.activation = Activation.MAIL
     user.activation_mail_asked_at = user.activation_mail_confirmed_at = None
     user.save(update_fields=["activation", "activation_mail_asked_at", "activation_mail_confirmed_at"])
@@ -145,18 +194,26 @@ def panel_url(*, tenant_user_id: int, by: User, at: datetime) -> str:
 
     :raises CannotOpenPanel: the user is not there yet, the service is suspended, or the vendor refuses or does not answer.
     """
-    user = TenantUser.objects.live().select_related("tenant__service_manager").get(pk=tenant_user_id)
+    user = TenantUser.objects.select_related("tenant__service_manager").get(pk=tenant_user_id)
     manager = user.tenant.service_manager
+    if user.tenant.retired_at is not None:
+        raise CannotOpenPanel(ENDED)
     if user.vendor_id is None:
         raise CannotOpenPanel("Acronis is still setting up the account. Try again in a minute.")
     if Hold.objects.filter(tenant=user.tenant, released_at__isnull=True).exists():
         raise CannotOpenPanel("The service is suspended, so Acronis lets nobody in.")
     try:
-        token = vendor.connect(manager, people_wait=True).idp.one_time_token(user.login)
+        # By id: a login that was changed here may not have reached the vendor yet.
+        token = vendor.connect(manager, people_wait=True).idp.one_time_token(user_id=str(user.vendor_id))
     except (AcronisError, vendor.NotConnected) as error:
         raise CannotOpenPanel(f"Acronis does not let {user.login} in now: {error}") from error
     VendorAccess.objects.create(tenant_user=user, kind=VendorAccess.Kind.PANEL_OPENED, person=by, at=at)
     return external_login_url(manager.base_url, token)
+
+
+def is_activated(user: TenantUser) -> bool:
+    """Whether the person can sign in at the vendor already; a password of ours activates, too (SetUserPassword)."""
+    return user.activated_at is not None or user.password_set_at is not None
 
 
 def generated_password() -> str:
@@ -194,13 +251,43 @@ def add_user(tenant: Tenant, *, login: str, email: str, role: str, at: datetime,
 
 
 def _locked(tenant_user_id: int) -> TenantUser:
-    return TenantUser.objects.locked().live().get(pk=tenant_user_id)
+    user = TenantUser.objects.locked().select_related("tenant").get(pk=tenant_user_id)
+    if user.gone_at is not None or user.tenant.retired_at is not None:
+        raise AccessEnded(ENDED)
+    return user
+
+
+def _wish_login(user: TenantUser, login: str) -> bool:
+    """Tell whether it is another login than before."""
+    login = validate_login(login)
+    if login == user.login:
+        return False
+    user.login = login
+    _save_login(user)
+    return True
+
+
+def _wish_email(user: TenantUser, email: str) -> bool:
+    """Tell whether it is another address than before. An activation mail that went to the old one is of no use any more."""
+    if email == user.email:
+        return False
+    user.email, user.email_asked_at = email, None
+    if not is_activated(user):
+        user.activation_mail_asked_at = user.activation_mail_confirmed_at = None
+    user.save(update_fields=["email", "email_asked_at", "activation_mail_asked_at", "activation_mail_confirmed_at"])
+    return True
+
+
+def _check_password(password: str) -> None:
+    if len(password) < SHORTEST_PASSWORD:
+        raise FieldRefused("password", f"A password has at least {SHORTEST_PASSWORD} characters.")
+    if len(password) > LONGEST_PASSWORD:
+        raise FieldRefused("password", f"A password has at most {LONGEST_PASSWORD} characters.")
 
 
 def _wish_password(user: TenantUser, password: str, *, at: datetime) -> None:
     user.password, user.password_wished_at, user.password_set_at = password, at, None
     user.save(update_fields=["password", "password_wished_at", "password_set_at"])
-    wish_again(user.tenant_id, at=at)
 
 
 def _save_login(user: TenantUser) -> None:
