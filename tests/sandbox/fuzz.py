@@ -6,8 +6,9 @@ The suite takes a few of them per operation (`test_fuzz.py`). A longer run, with
     python -m tests.sandbox.fuzz --examples 500
     python -m tests.sandbox.fuzz --examples 5000 --only "PUT /tenants/{tenant_id}" --seed 7
 
-Each request meets the same furnished sandbox: its storage is put back before every one. Many of the values that name something
-are replaced by what the sandbox holds, so that requests get past the 404. An exception travels up with its traceback.
+Each request meets the same furnished sandbox: its storage is put back before every one. Some requests follow the description, some
+go against it, and some would succeed but for a few strange values, so that they get past the first check. Of the former, many of
+the values that name something are replaced by what the sandbox holds. An exception travels up with its traceback.
 """
 
 import argparse
@@ -17,7 +18,9 @@ import sqlite3
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +33,7 @@ from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
-from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis import APIOperation, BaseSchema, Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 from werkzeug.test import TestResponse
@@ -65,6 +68,7 @@ BESIDE: dict[str, set[str]] = {
     "PUT /tenants/{tenant_id}/mfa/status": {"409"},
 }
 
+GUIDES_REPORT_FORMATS = ["json_v2_0"]  # in the vendor's guide, not in the description
 # Words of the token endpoint that are recorded or of the OAuth standard; the description lists those of the second factor only.
 RECORDED_TOKEN_ERRORS = ["invalid_client", "invalid_grant", "invalid_scope", "unsupported_grant_type", "unauthorized_client"]
 
@@ -77,10 +81,11 @@ def published() -> dict[str, Any]:
 
 @cache
 def described() -> dict[str, Any]:
-    """The vendor's description, with the statuses and errors above and `infra_id: null`, which real answers carry."""
+    """The vendor's description, with the statuses and words above and `infra_id: null`, which real answers carry."""
     found = published()
     schemas = found["components"]["schemas"]
     schemas["offeringItem"]["properties"]["infra_id"] = {"$ref": "#/components/schemas/uuidOrNull"}
+    schemas["report"]["properties"]["parameters"]["properties"]["formats"]["items"]["enum"] += GUIDES_REPORT_FORMATS
     schemas["tokenError"]["properties"]["error"]["enum"] += RECORDED_TOKEN_ERRORS
     envelope = {
         "description": "Refused.",
@@ -118,8 +123,12 @@ class World:
         with httpx.Client(transport=httpx.WSGITransport(app=self.app), base_url=BASE) as http:
             self.call = Caller(http)
             self.known = _furnish(self.call)
+            self.sound = _sound_requests(self.call, self.known)
+        self.answered: Counter[int] = Counter()
+        """How often each status was answered since the last sign-in."""
         self._pristine = sqlite3.connect(":memory:", check_same_thread=False)
         self._storage.connection().backup(self._pristine)
+        self._files = {path: path.read_bytes() for path in self._storage.reports_directory.iterdir()}
 
     @property
     def _storage(self) -> Storage:
@@ -128,6 +137,9 @@ class World:
 
     def put_back(self) -> None:
         self._pristine.backup(self._storage.connection())
+        for path, content in self._files.items():
+            if not path.exists():
+                path.write_bytes(content)
 
     def send(self, method: str, path: str, **request: Any) -> TestResponse:
         """A request with the ids of what there is in the path."""
@@ -138,6 +150,7 @@ class World:
     def sign_in_again(self) -> None:
         """A long run outlives a token."""
         self.put_back()
+        self.answered.clear()
         with httpx.Client(transport=httpx.WSGITransport(app=self.app), base_url=BASE) as http:
             self.call = Caller(http)
 
@@ -158,6 +171,8 @@ def _furnish(call: Caller) -> dict[str, list[Any]]:
     asked = {"result_action": "save", "parameters": {**parameters, "period": period}, "schedule": {"type": "once"}}
     report = call("POST", "/reports", asked).json()["id"]
     stored = call("GET", f"/reports/{report}/stored").json()["items"][0]["id"]
+    for _ in range(3):  # the first looks find it in progress
+        call("GET", f"/reports/{report}/stored")
     ott = call("POST", "/idp/ott", {"purpose": "user_login", "login": "jane.doe"}).json()["ott"]
     tenants, users = [customer, partner, idle, unit, provider, definitions.ROOT_TENANT], [user, reader, sleeper]
     items = call.offered()
@@ -195,13 +210,139 @@ def _furnish(call: Caller) -> dict[str, list[Any]]:
     }
 
 
+def _sound_requests(call: Caller, known: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
+    """By operation: a request that succeeds, where the path alone does not make one."""
+    provider, customer, application = definitions.PROVIDER_TENANT, known["tenant_id"][0], definitions.BACKUP
+    user, storage_at = known["user_id"][0], definitions.ZURICH.id
+    gone, left = call.tenant("Gone", enabled=False), call.user(customer, "left.us")["id"]
+    call("DELETE", f"/tenants/{gone}", version=1)
+    call("PUT", f"/users/{left}", {"version": 1, "enabled": False})
+    call("DELETE", f"/users/{left}", version=2)
+    idle = call("GET", f"/tenants/{known['tenant_id'][2]}").json()
+    pricing = {**call("GET", f"/tenants/{customer}/pricing").json(), "mode": "production", "currency": "EUR"}
+    item = {"application_id": application, "name": "pg_base_servers"}
+    parameters = {"tenant_id": provider, "level": "accounts", "kind": "usage_daily", "formats": ["csv_v2_0", "json_v2_0"]}
+    asked = {"recipients": [], "result_action": "save", "parameters": {**parameters, "period": known["period"][0]}}
+    policy = {"trustee_type": "user", "trustee_id": user, "tenant_id": customer, "role_id": "company_admin", "version": 0}
+    zero = "00000000-0000-0000-0000-000000000000"
+    storage = {
+        "location_id": storage_at,
+        "owner_tenant_id": provider,
+        "name": "S",
+        "url": "acronis+fes://h:1",
+        "capabilities": ["backup"],
+    }
+    client = {"type": "api_client", "tenant_id": provider, "token_endpoint_auth_method": "client_secret_basic"}
+    quota = {"value": 5, "overage": None, "version": 0}
+    return {
+        "POST /tenants": {"body": {"name": "New", "kind": "customer", "parent_id": provider, "customer_id": "C-9"}},
+        "PUT /tenants/{tenant_id}": {"body": {"version": 1, "name": "Other", "contact": {"email": "a@example.com"}}},
+        "DELETE /tenants/{tenant_id}": {"path": {"tenant_id": idle["id"]}, "query": {"version": idle["version"]}},
+        "POST /tenants/{tenant_id}/restore": {"path": {"tenant_id": gone}},
+        "GET /tenants": {"query": {"subtree_root_id": provider, "limit": 3, "lod": "full", "with_contacts": "true"}},
+        "GET /tenants/offering_items": {"query": {"subtree_root_tenant_id": provider, "limit": 10}},
+        "GET /tenants/usages": {"query": {"tenants": customer, "usage_names": "storage", "editions": "*"}},
+        "GET /tenants/applications": {"query": {"tenants": customer}},
+        "GET /tenants/{tenant_id}/offering_items": {"query": {"edition": "*", "status": 1, "type": "count"}},
+        "PUT /tenants/{tenant_id}/offering_items": {"body": {"offering_items": [{**item, "status": 1, "quota": quota}]}},
+        "PUT /tenants/{tenant_id}/offering_items/pricing": {"body": {"items": [{**item, "price": "0.05"}]}},
+        "PUT /tenants/{tenant_id}/pricing": {"body": pricing},
+        "GET /tenants/{tenant_id}/edition": {"query": {"target_edition": "pck_per_workload", "application_id": application}},
+        "PUT /tenants/{tenant_id}/edition": {"body": {"target_edition": "pck_per_workload", "application_id": application}},
+        "PUT /tenants/{tenant_id}/mfa/status": {"body": {"mfa_status": "enabled", "enabled": True}},
+        "GET /tenants/{tenant_id}/children": {"path": {"tenant_id": provider}, "query": {"order": "-name"}},
+        "POST /users": {
+            "body": {"tenant_id": customer, "login": "new.user", "contact": {"email": "n@example.com"}, "language": "de"}
+        },
+        "GET /users": {"query": {"subtree_root_tenant_id": provider, "limit": 2, "lod": "full", "with_access_policies": "true"}},
+        "PUT /users/{user_id}": {"body": {"version": 1, "contact": {"firstname": "J"}, "notifications": ["quota"]}},
+        "DELETE /users/{user_id}": {"path": {"user_id": known["user_id"][2]}, "query": {"version": 2}},
+        "POST /users/{user_id}/restore": {"path": {"user_id": left}},
+        "POST /users/{user_id}/password": {"body": {"password": "a long enough password"}},
+        "POST /users/check_password": {"body": {"password": "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8"}},
+        "GET /users/check_login": {"query": {"username": "free.login"}},
+        "PUT /users/{user_id}/access_policies": {"body": {"items": [{"id": zero, "issuer_id": zero, **policy}]}},
+        "POST /reports": {"body": {**asked, "schedule": {"type": "once"}}},
+        "DELETE /reports/{report_id}": {"query": {"version": 1}},
+        "GET /search": {"query": {"tenant": provider, "text": "customer", "limit": 5}},
+        "POST /infra": {"body": storage},
+        "POST /locations": {"body": {"owner_tenant_id": provider, "name": "Here"}},
+        "GET /infra": {"query": {"uuids": known["infra_id"][0]}},
+        "GET /locations": {"query": {"uuids": storage_at}},
+        "GET /clients": {"query": {"uuids": CLIENT_ID}},
+        "POST /clients": {"body": {**client, "data": {"client_name": "Fuzz"}}},
+        "PUT /clients/{client_id}": {"body": {**client, "data": {"client_name": "Fuzz"}}},
+        "POST /idp/ott": {"body": {"purpose": "user_login", "login": "jane.doe"}},
+        "POST /idp/ott/login": {"body": {"ott": known["ott"][0]}},
+    }
+
+
 # Requests
+
+STRANGE: list[Any] = [
+    None,
+    "",
+    " ",
+    "\0",
+    "ü😀",
+    "x" * 3000,
+    -1,
+    0,
+    10**17,
+    10**30,
+    1.5,
+    True,
+    "true",
+    [],
+    [None],
+    {},
+    {"a": {}},
+    "*",
+    "a,b",
+]
+STRANGE += ["2026-13-45", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "00000000-0000-0000-0000-000000000000"]
 
 
 @st.composite
-def requests(draw: st.DrawFn, operation: APIOperation, known: dict[str, list[Any]]) -> Case:
-    """A request by the description or against it, with some of its values from what there is."""
-    case: Case = draw(st.one_of(*(operation.as_strategy(mode) for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE))))
+def requests(draw: st.DrawFn, operation: APIOperation, world: "World") -> Case:
+    """A request by the description, one against it, or one that succeeds but for a few strange values."""
+    kind = draw(st.sampled_from(("sound", GenerationMode.POSITIVE, GenerationMode.NEGATIVE)))
+    return draw(_bent(operation, world)) if kind == "sound" else draw(_invented(operation, kind, world.known))
+
+
+@st.composite
+def _bent(draw: st.DrawFn, operation: APIOperation, world: "World") -> Case:
+    sound = world.sound.get(operation.label, {})
+    ids = {name: str(world.known[name][0]) for name in NAME_IN_PATH.findall(operation.path)} | sound.get("path", {})
+    query, body = deepcopy(sound.get("query", {})), deepcopy(sound.get("body"))
+    for _ in range(draw(st.integers(0, 2))):
+        places = [*_places(query), *_places(body)]
+        if places:
+            place, name = draw(st.sampled_from(places))
+            _bend(place, name, world.known, draw)
+    return operation.Case(
+        path_parameters=ids, query=query, **({} if body is None else {"body": body, "media_type": "application/json"})
+    )
+
+
+def _places(part: Any) -> Iterator[tuple[Any, Any]]:
+    """Every value inside, as the container and its name or number there."""
+    entries = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+    for name, value in entries:
+        yield part, name
+        yield from _places(value)
+
+
+def _bend(place: Any, name: Any, known: dict[str, list[Any]], draw: st.DrawFn) -> None:
+    if isinstance(place, dict) and draw(st.integers(0, 4)) == 0:
+        del place[name]
+    else:
+        place[name] = deepcopy(draw(st.sampled_from([*STRANGE, *known.get(name, [])])))  # the next may bend what is inside
+
+
+@st.composite
+def _invented(draw: st.DrawFn, operation: APIOperation, mode: GenerationMode, known: dict[str, list[Any]]) -> Case:
+    case: Case = draw(operation.as_strategy(mode))
     with_known = draw(st.sampled_from((True, True, True, False)))
     if with_known:
         for part in (case.path_parameters, case.query, case.body):
@@ -213,7 +354,7 @@ def _fill_in(part: Any, known: dict[str, list[Any]], draw: st.DrawFn) -> None:
     if isinstance(part, dict):
         for name, value in part.items():
             if name in known and draw(st.integers(0, 3)):
-                part[name] = draw(st.sampled_from(known[name]))
+                part[name] = deepcopy(draw(st.sampled_from(known[name])))
             else:
                 _fill_in(value, known, draw)
     elif isinstance(part, list):
@@ -221,8 +362,13 @@ def _fill_in(part: Any, known: dict[str, list[Any]], draw: st.DrawFn) -> None:
             _fill_in(value, known, draw)
 
 
+@cache
+def _schema() -> BaseSchema:
+    return schemathesis.openapi.from_dict(described())
+
+
 def cases_of(path: str, method: str) -> APIOperation:
-    return schemathesis.openapi.from_dict(described())[path][method]
+    return _schema()[path][method]
 
 
 def attempt(world: World, path: str, method: str, *, examples: int, seed: int | None = None) -> None:
@@ -241,10 +387,11 @@ def attempt(world: World, path: str, method: str, *, examples: int, seed: int | 
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
     )
-    @given(case=requests(cases_of(path, method), world.known))
+    @given(case=requests(cases_of(path, method), world))
     def answers_as_described(case: Case) -> None:
         world.put_back()
         answer = case.call(base_url=f"{BASE}{API}", headers=world.call.headers, app=world.app)
+        world.answered[answer.status_code] += 1
         case.validate_response(answer, checks=CHECKS)
 
     test: Callable[[], None] = answers_as_described if seed is None else seeded(seed)(answers_as_described)
@@ -275,7 +422,8 @@ def main() -> int:
             except (Exception, BaseExceptionGroup):  # failed checks come as a group
                 failed.append(name)
                 traceback.print_exc()
-            print(f"{'FAILED' if name in failed else 'ok':6} {name}  {time.monotonic() - began:.1f} s", flush=True)
+            statuses = ", ".join(f"{count} × {status}" for status, count in sorted(world.answered.items()))
+            print(f"{'FAILED' if name in failed else 'ok':6} {name}: {statuses}; {time.monotonic() - began:.1f} s", flush=True)
     print(f"{len(failed)} failed; repeat with --examples {arguments.examples} --seed {seed}")
     return 1 if failed else 0
 

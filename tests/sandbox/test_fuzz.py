@@ -4,7 +4,7 @@ import pytest
 
 from tests.sandbox import fuzz
 
-EXAMPLES = 12
+EXAMPLES = 10
 
 
 @pytest.fixture(scope="module")
