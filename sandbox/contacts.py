@@ -65,7 +65,8 @@ def merged_contact(contact: dict[str, Any], changes: Mapping[str, Any], *, at: d
     if changes.get("email_confirmed") is not None:
         merged["email_confirmed"] = boolean(changes["email_confirmed"], "contact.email_confirmed")
     if changes.get("types") is not None:
-        merged["types"] = [one_of(word, "contact.types", TYPES) for word in listing(changes["types"], "contact.types")]
+        types = (one_of(word, "contact.types", TYPES) for word in listing(changes["types"], "contact.types"))
+        merged["types"] = list(dict.fromkeys(types))
     if merged != contact:
         merged["updated_at"] = stamp(at)
     return merged

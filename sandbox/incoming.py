@@ -142,10 +142,11 @@ def query_names(name: str) -> set[str] | None:
 
 
 def query_limit(*, default: int, most: int) -> int:
+    """At least 1, or 400. More than the most is the most: the reference names no bound, and a page says that more follow."""
     limit = integer(request.args.get("limit", default), "limit")
-    if not 1 <= limit <= most:
-        raise bad_request(f"limit must be between 1 and {most}.")
-    return limit
+    if limit < 1:
+        raise bad_request("limit must be at least 1.")
+    return min(limit, most)
 
 
 def query_moment(name: str) -> str | None:

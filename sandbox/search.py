@@ -5,12 +5,12 @@ import re
 import sqlite3
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from sandbox import current, tree
 from sandbox.answers import answer
 from sandbox.errors import bad_request
-from sandbox.incoming import query, query_limit, uuid, wants
+from sandbox.incoming import integer, query, uuid, wants
 
 routes = Blueprint("search", __name__)
 
@@ -25,7 +25,9 @@ def search() -> Response:
     words = query("text").casefold().split()
     if len(query("text").strip()) < SHORTEST_SEARCH:
         raise bad_request(f"text must have at least {SHORTEST_SEARCH} characters.")
-    limit = query_limit(default=SEARCH_LIMIT, most=SEARCH_LIMIT_MOST)
+    limit = integer(request.args.get("limit", SEARCH_LIMIT), "limit")
+    if not 1 <= limit <= SEARCH_LIMIT_MOST:  # this bound the vendor does publish
+        raise bad_request(f"limit must be between 1 and {SEARCH_LIMIT_MOST}.")
     found: list[dict[str, Any]] = []
     for row in _search_rows(root, words):
         if all(re.search(rf"(?:^|[^\w]){re.escape(word)}", row["search_text"], re.MULTILINE) for word in words):

@@ -1,6 +1,9 @@
 """API clients and what they live on: grants, scopes, refresh, revocation, introspection."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -199,3 +202,16 @@ def test_clients_survive_a_restart_and_the_default_one_is_usable_again(start: Ca
 
 def test_link_for_a_forgotten_password_needs_no_sign_in(http: httpx.Client) -> None:
     assert http.get("/api/2/accounts/forgot_link", params={"login": "nobody"}).json() == {"link": "/forgot_password"}
+
+
+def test_file_of_an_earlier_sandbox_gains_what_it_lacks(start: Callable[..., httpx.Client], tmp_path: Path) -> None:
+    client = new_client(Caller(start()), PROVIDER)
+    with closing(sqlite3.connect(tmp_path / "sandbox.sqlite3")) as old:
+        for table, column in (("clients", "origin_id"), ("clients", "auth_method"), ("users", "mfa_waived")):
+            old.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        old.commit()
+
+    again = start(now=None)
+
+    assert token(again, (client["client_id"], client["client_secret"])).status_code == 200
+    assert again.get("/api/2/users/me", auth=(LOGIN, PASSWORD)).json()["mfa_status"] == "disabled"

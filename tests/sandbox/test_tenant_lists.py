@@ -155,3 +155,9 @@ def test_unit_lies_in_a_customer_and_is_open_to_ancestors(call: Caller) -> None:
 def test_versions_and_editions_are_told_to_the_php_library(call: Caller) -> None:
     assert call("GET", "/versions").json()["application"]["version"].split(".")[0].isdigit()
     assert {one["name"] for one in call("GET", "/editions").json()["items"]} == set(definitions.EDITIONS) - {"standard"}
+
+
+def test_page_longer_than_the_longest_is_the_longest_but_a_search_is_bounded(call: Caller) -> None:
+    assert call("GET", "/tenants", parent_id=PROVIDER, limit=100_000).status_code == 200
+    assert code(call("GET", "/tenants", parent_id=PROVIDER, limit=0)) == (400, 400)
+    assert code(call("GET", "/search", tenant=PROVIDER, text="abc", limit=301)) == (400, 400)
