@@ -15,6 +15,7 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
 from post_office import admin as post_office_admin
 from post_office.models import STATUS, Attachment, Email, EmailTemplate, Log
 from sequences import admin as sequences_admin
@@ -113,6 +114,13 @@ class OrganizationAdmin(BssAdmin):
         facts = {name: value for name, value in form.cleaned_data.items() if name not in ("kind", "parent", "name")}
         added = operations.add_organization(kind=obj.kind, parent=obj.parent, name=obj.name, at=clock.now(), **facts)
         obj.__dict__.update(added.__dict__)
+
+    def offered_moves(self, request: HttpRequest, row: Organization) -> list[dict[str, str | bool]]:
+        moves = super().offered_moves(request, row)
+        if row.kind == Organization.Kind.RESELLER and request.user.has_perm("provisioning.change_tenant"):
+            url = reverse("admin:provisioning_tenant_reseller", args=[row.number])
+            moves.append({"label": "Acronis", "url": url, "variant": "default", "asks_first": True})
+        return moves
 
     def related_lists(self, request: HttpRequest, row: Organization) -> list[tuple[str, str]]:
         mine = f"q={row.number}"

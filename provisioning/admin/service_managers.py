@@ -1,18 +1,25 @@
 """Integrations with the vendor, and what the vendor offers there."""
 
 from typing import Any
+from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from common import clock
-from common.bss import BssAdmin, Ledger, LedgerInline, Move, related
-from provisioning.forms import ServiceManagerForm
+from common.bss import BssAdmin, Ledger, LedgerInline, Move, refuse, related
+from common.errors import DomainError
+from provisioning.admin.asking import require
+from provisioning.forms.service_managers import DataCentreForm, ServiceManagerForm
 from provisioning.models import ServiceManager, VendorOfferingItem, VendorStorage
 from provisioning.operations import connection
+
+CHANGE = "provisioning.change_servicemanager"
 
 
 class StorageInline(LedgerInline, TabularInline):
@@ -56,14 +63,29 @@ class ServiceManagerAdmin(BssAdmin):
     )
     add_fieldsets = (*fieldsets[:1], (None, {"fields": ("vendor_currency",)}))
     moves = (
-        Move("test_connection", "Test connection", "provisioning.change_servicemanager", variant="primary"),
+        Move("test_connection", "Test connection", CHANGE, variant="primary"),
         Move(
             "fetch_services_definition",
             "Get services definition",
-            "provisioning.change_servicemanager",
+            CHANGE,
             lambda manager: manager.root_tenant_id is not None,
         ),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        own = self.admin_site.admin_view
+        return [
+            path("find-data-centre/", own(self.find_view), name=self.url_name("find")),
+            path("<path:object_id>/find-data-centre/", own(self.find_view), name=self.url_name("find_again")),
+            *super().get_urls(),
+        ]
+
+    def offered_moves(self, request: HttpRequest, row: Any) -> list[dict[str, str | bool]]:
+        moves = super().offered_moves(request, row)
+        if request.user.has_perm(CHANGE):
+            url = self.url_of(row, "find_again")
+            moves.append({"label": "Find the data centre", "url": url, "variant": "default", "asks_first": True})
+        return moves
 
     @display(description="offering items")
     def offering_items(self, manager: ServiceManager) -> str:
@@ -84,6 +106,38 @@ class ServiceManagerAdmin(BssAdmin):
 
     def fetch_services_definition(self, request: HttpRequest, manager: ServiceManager) -> str:
         return connection.fetch_services_definition(service_manager_id=manager.pk, at=clock.now())
+
+    # --- The data centre by a login ------------------------------------------------------------------------------------
+
+    def find_view(self, request: HttpRequest, object_id: str = "") -> HttpResponse:
+        """
+        Ask the vendor where a login lives. Of a service manager that is there the address is changed once that was agreed to; for
+        a new one the form to add it opens with the address filled in.
+        """
+        manager = self.row_or_404(request, object_id) if object_id else None
+        require(request, CHANGE if manager else "provisioning.add_servicemanager")
+        form = DataCentreForm(request.POST if request.method == "POST" else None)
+        found = ""
+        if form.is_valid():
+            try:
+                found = connection.find_data_centre(login=form.cleaned_data["login"])
+                if manager is None:
+                    return redirect(reverse(f"admin:{self.url_name('add')}") + f"?{urlencode({'base_url': found})}")
+                if request.POST.get("confirm") == found:
+                    connection.use_data_centre(service_manager_id=manager.pk, base_url=found)
+                    messages.success(request, f"The data centre is {found}. Test the connection now.")
+                    return redirect(self.url_of(manager))
+            except DomainError as refusal:
+                refuse(form, refusal)
+        return self.page(
+            request,
+            "admin/provisioning/data_centre.html",
+            title="Find the data centre",
+            original=manager,
+            form=form,
+            found=found,
+            back=self.url_of(manager) if manager else self.list_url(),
+        )
 
     def related_lists(self, request: HttpRequest, row: ServiceManager) -> list[tuple[str, str]]:
         mine = f"service_manager__id__exact={row.pk}"

@@ -1,26 +1,192 @@
 """Services: what a subscription entitles a customer to at the vendor, and how that changes."""
 
-from django.contrib import admin
+from typing import Any
 
-from common.bss import Ledger
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+
+from common import clock
+from common.bss import Ledger, Move, refuse, related
+from common.errors import DomainError
+from provisioning import queries
+from provisioning.admin.asking import progress_fragment, require, vendor_speaks
+from provisioning.forms.services import LicensingForm, QuotasForm
 from provisioning.models import Service
+from provisioning.operations import preview, services
+
+CHANGE = "provisioning.change_service"
+ENDED = "The service was terminated; nothing about it changes any more."
+
+
+def _is_on_trial(service: Service) -> bool:
+    return service.ended_at is None and service.pricing_mode == Service.PricingMode.TRIAL
 
 
 @admin.register(Service)
 class ServiceAdmin(Ledger):
-    list_display = ("organization", "service_manager", "protection_model", "file_sync_model", "wished_at", "ended_at")
-    list_select_related = ("organization", "service_manager")
-    list_filter = ("service_manager", "protection_model", "file_sync_model", ("ended_at", admin.EmptyFieldListFilter))
-    search_fields = ("organization__number__iexact", "organization__name", "subscription__number__iexact")
-    search_help_text = "Organization's number or name, or subscription"
-    ordering = ("-pk",)
-    fields = (
+    page_template = "admin/provisioning/service.html"
+    list_display = (
         "organization",
         "service_manager",
-        "tenant",
         "protection_model",
         "file_sync_model",
-        "backup_storage",
+        "quantity",
+        "pricing_mode",
         "wished_at",
         "ended_at",
     )
+    list_select_related = ("organization", "service_manager")
+    list_filter = (
+        "service_manager",
+        "protection_model",
+        "file_sync_model",
+        "pricing_mode",
+        ("ended_at", admin.EmptyFieldListFilter),
+    )
+    search_fields = ("organization__number__iexact", "organization__name", "subscription__number__iexact")
+    search_help_text = "Organization's number or name, or subscription"
+    ordering = ("-pk",)
+    moves = (Move("to_production", "Switch to production", CHANGE, _is_on_trial, confirm="ask_to_production"),)
+
+    def get_urls(self) -> list[URLPattern]:
+        own = self.admin_site.admin_view
+        return [
+            path("<path:object_id>/licensing/", own(self.licensing_view), name=self.url_name("licensing")),
+            path("<path:object_id>/quotas/", own(self.quotas_view), name=self.url_name("quotas")),
+            path("<path:object_id>/progress/", own(self.progress_view), name=self.url_name("progress")),
+            *super().get_urls(),
+        ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("organization", "service_manager", "tenant")
+
+    # --- The page of a service -----------------------------------------------------------------------------------------
+
+    def page_facts(self, request: HttpRequest, row: Service) -> dict[str, Any]:
+        return {
+            "service": row,
+            "progress": queries.tenant_progress(row.tenant),
+            "progress_url": self.url_of(row, "progress"),
+            "tenant_url": reverse("admin:provisioning_tenant_change", args=[row.tenant_id]),
+            "storages": {words: row.storages[kind] or self._default(row, kind) for kind, words in STORAGE_WORDS.items()},
+            "quotas": [_quota_words(quota, row.quantity) for quota in queries.quota_rows(row) if quota.limit.soft is not None],
+            "switched_off": row.items.filter(is_enabled=False),
+        }
+
+    @staticmethod
+    def _default(service: Service, kind: str) -> str:
+        default = service.service_manager.default_storages[kind]
+        return f"{default}, the default" if default else "The first by name"
+
+    def offered_moves(self, request: HttpRequest, row: Any) -> list[dict[str, str | bool]]:
+        moves = super().offered_moves(request, row)
+        if row.ended_at is None and request.user.has_perm(CHANGE):
+            pages = {"licensing": "Change licensing models", "quotas": "Change quotas"}
+            moves = [self._button(row, name, label) for name, label in pages.items()] + moves
+        return moves
+
+    def _button(self, service: Service, page: str, label: str) -> dict[str, str | bool]:
+        return {"label": label, "url": self.url_of(service, page), "variant": "default", "asks_first": True}
+
+    def progress_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        service = self.row_or_404(request, object_id)
+        return progress_fragment(request, service.tenant, self.url_of(service, "progress"))
+
+    def related_lists(self, request: HttpRequest, row: Service) -> list[tuple[str, str]]:
+        mine = f"q={row.organization.number}"
+        return [
+            *related(request, "provisioning.view_tenant", "Tenant", "provisioning_tenant_changelist", mine),
+            *related(request, "billing.view_subscription", "Subscription", "billing_subscription_changelist", mine),
+        ]
+
+    # --- Licensing models ----------------------------------------------------------------------------------------------
+
+    def licensing_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for other models, show what the vendor says to them, and change them once that was seen."""
+        service = self._changeable(request, object_id)
+        form = LicensingForm(request.POST if request.method == "POST" else None, service=service)
+        trial = None
+        if form.is_valid():
+            try:
+                with vendor_speaks():
+                    if "confirm" in request.POST:
+                        services.change_licensing(service_id=service.pk, at=clock.now(), **form.cleaned_data)
+                        messages.success(request, "The licensing models are being changed at Acronis.")
+                        return redirect(self.url_of(service))
+                    trial = services.try_licensing(service_id=service.pk, **form.cleaned_data)
+            except DomainError as refusal:
+                refuse(form, refusal)
+        return self.page(
+            request,
+            "admin/provisioning/licensing.html",
+            title=f"Licensing models of {service.organization}",
+            original=service,
+            form=form,
+            trial=trial,
+            back=self.url_of(service),
+        )
+
+    # --- Quotas --------------------------------------------------------------------------------------------------------
+
+    def quotas_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show and write quotas; before that, on demand, what they would change at the vendor."""
+        service = self._changeable(request, object_id)
+        form = QuotasForm(
+            request.POST if request.method == "POST" else None, rows=queries.quota_rows(service), quantity=service.quantity
+        )
+        plan: dict[str, Any] = {}
+        if form.is_valid():
+            try:
+                if "preview" in request.POST:
+                    with vendor_speaks():
+                        steps = preview.steps_of_quotas(service_id=service.pk, **form.cleaned_data)
+                    plan = {"steps": steps, "is_asked": True}
+                else:
+                    services.change_quotas(service_id=service.pk, at=clock.now(), **form.cleaned_data)
+                    messages.success(request, "The quotas are saved and on their way to Acronis.")
+                    return redirect(self.url_of(service))
+            except DomainError as refusal:
+                form.refuse(refusal)
+        return self.page(
+            request,
+            "admin/provisioning/quotas.html",
+            title=f"Quotas of {service.organization}",
+            original=service,
+            form=form,
+            back=self.url_of(service),
+            **plan,
+        )
+
+    def _changeable(self, request: HttpRequest, object_id: str) -> Service:
+        service: Service = self.row_or_404(request, object_id)
+        require(request, CHANGE)
+        if service.ended_at is not None:
+            raise PermissionDenied(ENDED)
+        return service
+
+    # --- Trial ---------------------------------------------------------------------------------------------------------
+
+    def ask_to_production(self, request: HttpRequest, service: Service) -> list[str]:
+        return [
+            f"The free trial of {service.organization} ends now. There is no way back.",
+            "Acronis bills the whole month in which the switch falls, whatever the day.",
+        ]
+
+    def to_production(self, request: HttpRequest, service: Service) -> str:
+        services.switch_to_production(service_id=service.pk, at=clock.now())
+        return f"{service.organization} goes to production at Acronis within a minute."
+
+
+STORAGE_WORDS = {
+    "backup": "Backup storage",
+    "files_cloud": "File Sync & Share storage",
+    "disaster_recovery": "Disaster recovery storage",
+}
+
+
+def _quota_words(quota: queries.QuotaRow, quantity: int) -> dict[str, str]:
+    return {"name": quota.name, "words": quota.limit.times(quantity).words(quota.unit)}

@@ -1,24 +1,28 @@
-"""Tenants: what should be at the vendor for an organization, whether it is, and who gets in there."""
+"""Tenants: what should be at the vendor for an organization, whether it is, and stopping and starting it."""
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest
-from unfold.admin import TabularInline
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
 from unfold.decorators import display
 
 from common import clock
-from common.bss import Ledger, LedgerInline, Move, link, related
+from common.bss import Ledger, Move, refuse, related
 from common.errors import DomainError
 from provisioning import queries
-from provisioning.acronis.errors import AcronisError
-from provisioning.models import Hold, Service, Tenant, TenantUser, VendorAction
-from provisioning.operations import converging, users
+from provisioning.admin.asking import progress_fragment, require
+from provisioning.admin.panel import lets_out_to
+from provisioning.admin.resellers import SynchronizationPages
+from provisioning.admin.users import user_cards
+from provisioning.forms.tenants import SuspendForm
+from provisioning.models import Hold, Tenant, TenantUser
+from provisioning.operations import due, holds
 
-
-class VendorRefused(DomainError):
-    """The vendor did not do what was asked; its answer, as a sentence for the page."""
+HOLD = "provisioning.place_hold"
+SHOWN_ACTIONS = 20
 
 
 class MailFilter(admin.SimpleListFilter):
@@ -42,45 +46,30 @@ class TroubleFilter(admin.SimpleListFilter):
     parameter_name = "trouble"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("failing", "The vendor refused"), ("held", "On hold")]
+        return [("failing", "Failing"), ("held", "On hold")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Tenant]) -> QuerySet[Tenant]:
         match self.value():
             case "failing":
                 return queryset.exclude(last_error="")
             case "held":
-                return queryset.filter(Exists(Hold.objects.filter(tenant=OuterRef("pk"), released_at__isnull=True)))
+                return queryset.filter(Exists(_open_holds()))
         return queryset
 
 
-class TenantUserInline(LedgerInline, TabularInline):
-    model = TenantUser
-    fields = readonly_fields = ("login", "email", "role", "vendor_id", "activation_mail_asked_at", "activation_mail_confirmed_at")
-    verbose_name_plural = "users at the vendor"
+def _open_holds() -> QuerySet[Hold]:
+    return Hold.objects.filter(tenant=OuterRef("pk"), released_at__isnull=True)
 
 
-class ServiceInline(LedgerInline, TabularInline):
-    model = Service
-    fields = readonly_fields = ("protection_model", "file_sync_model", "backup_storage", "wished_at", "ended_at")
-
-
-class HoldInline(LedgerInline, TabularInline):
-    model = Hold
-    fields = readonly_fields = ("reason", "note", "opened_at", "released_at")
-
-
-class VendorActionInline(LedgerInline, TabularInline):
-    model = VendorAction
-    fields = readonly_fields = ("started_at", "sentence", "status", "error", "ended_at")
-    ordering = ("-pk",)
-    per_page = 20
-    verbose_name_plural = "done at the vendor, newest first"
+def _is_held_by_hand(tenant: Tenant) -> bool:
+    return tenant.holds.filter(reason=Hold.Reason.MANUAL, released_at__isnull=True).exists()
 
 
 @admin.register(Tenant)
-class TenantAdmin(Ledger):
+class TenantAdmin(SynchronizationPages, Ledger):
     """What should be at the vendor for an organization, and whether it is."""
 
+    page_template = "admin/provisioning/tenant.html"
     list_display = ("organization", "kind", "service_manager", "vendor_id", "state", "wished_at", "converged_at")
     list_select_related = ("organization", "service_manager")
     list_filter = ("kind", TroubleFilter, MailFilter, "service_manager")
@@ -94,70 +83,114 @@ class TenantAdmin(Ledger):
     )
     search_help_text = "Organization's number or name, tenant id, or login"
     ordering = ("-pk",)
-    inlines = (TenantUserInline, ServiceInline, HoldInline, VendorActionInline)
-    fields = (
-        ("organization", "service_manager"),
-        ("kind", "parent"),
-        ("vendor_id", "vendor_name"),
-        ("state_words", "portal"),
-        ("wished_at", "converged_at"),
-        ("next_try_at", "last_error"),
-    )
     moves = (
-        Move("converge_now", "Converge now", "provisioning.change_tenant", variant="primary"),
         Move(
-            "send_activation_mail",
-            "Send activation mail again",
-            "provisioning.change_tenant",
-            lambda tenant: tenant.users.filter(vendor_id__isnull=False).exists(),
-            confirm="ask_send_activation_mail",
+            "converge_now", "Converge now", "provisioning.change_tenant", lambda tenant: tenant.gone_at is None, variant="primary"
         ),
+        Move("resume", "Resume", HOLD, _is_held_by_hand),
     )
 
-    @display(description="state", label={"agrees": "success", "differs": "warning", "failing": "danger"})
-    def state(self, tenant: Tenant) -> tuple[str, str]:
-        if tenant.last_error:
-            return "failing", "The vendor refused"
-        return ("agrees", "As wished") if tenant.agrees else ("differs", "To be carried out")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).annotate(is_held=Exists(_open_holds()))
 
-    @display(description="state")
-    def state_words(self, tenant: Tenant) -> str:
-        return self.state(tenant)[1]
+    def get_urls(self) -> list[URLPattern]:
+        own = self.admin_site.admin_view
+        return [
+            path("<path:object_id>/suspend/", own(self.suspend_view), name=self.url_name("suspend")),
+            path("<path:object_id>/progress/", own(self.progress_view), name=self.url_name("progress")),
+            *super().get_urls(),
+        ]
 
-    @display(description="portal")
-    def portal(self, tenant: Tenant) -> str:
-        return link(queries.portal_url(tenant.service_manager), "Acronis portal")
+    @display(description="state", label={"good": "success", "busy": "info", "attention": "warning", "bad": "danger"})
+    def state(self, tenant: Any) -> tuple[str, str]:
+        state = queries.tenant_state(tenant, is_held=tenant.is_held)
+        return state.tone, state.words
+
+    # --- The page of a tenant ------------------------------------------------------------------------------------------
+
+    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the tenant. “Login to panel” leaves for the vendor, so its forms may send the browser there."""
+        response = super().change_view(request, *args, **kwargs)
+        tenant = getattr(response, "context_data", {}).get("row")
+        return lets_out_to(response, tenant.service_manager.base_url) if tenant else response
+
+    def page_facts(self, request: HttpRequest, row: Tenant) -> dict[str, Any]:
+        return {
+            "tenant": row,
+            "progress": queries.tenant_progress(row),
+            "progress_url": self.url_of(row, "progress"),
+            "portal_url": queries.portal_url(row.service_manager),
+            "holds": queries.open_holds(row),
+            "past_holds": row.holds.filter(released_at__isnull=False).order_by("-pk")[:SHOWN_ACTIONS],
+            "users": user_cards(request, row),
+            "services": row.services.order_by("-pk"),
+            "children_count": row.children.live().count(),
+            "actions": row.actions.order_by("-pk")[:SHOWN_ACTIONS],
+        }
+
+    def progress_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        tenant = self.row_or_404(request, object_id)
+        return progress_fragment(request, tenant, self.url_of(tenant, "progress"))
+
+    # --- Moves ---------------------------------------------------------------------------------------------------------
+
+    def offered_moves(self, request: HttpRequest, row: Any) -> list[dict[str, str | bool]]:
+        moves = super().offered_moves(request, row)
+        if request.user.has_perm(HOLD) and row.retired_at is None and not _is_held_by_hand(row):
+            moves.append({"label": "Suspend", "url": self.url_of(row, "suspend"), "variant": "default", "asks_first": True})
+        return moves
 
     def converge_now(self, request: HttpRequest, tenant: Tenant) -> str:
-        try:
-            converging.converge(tenant.pk, clock=clock.now)
-        except AcronisError as error:
-            raise VendorRefused(str(error)) from error
-        return "The vendor agrees with what should be."
+        due.look_again(tenant_id=tenant.pk, at=clock.now())
+        return "Acronis is looked at now; what is done there appears below."
 
-    def ask_send_activation_mail(self, request: HttpRequest, tenant: Tenant) -> list[str]:
-        people = tenant.users.live().filter(vendor_id__isnull=False)
-        return [f"Acronis sends the activation mail for {user.login} to {user.email} once more." for user in people]
+    def suspend_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why, then stop the tenant until somebody resumes it."""
+        tenant = self.row_or_404(request, object_id)
+        require(request, HOLD)
+        form = SuspendForm(request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            try:
+                hold = holds.place_hold(
+                    tenant_id=tenant.pk, reason=Hold.Reason.MANUAL, note=form.cleaned_data["note"], at=clock.now()
+                )
+            except DomainError as refusal:
+                refuse(form, refusal)
+            else:
+                messages.success(request, f"{tenant.organization} is being suspended: {hold.note}")
+                return redirect(self.url_of(tenant))
+        return self.page(
+            request,
+            "admin/bss/form_page.html",
+            title=f"Suspend {tenant.organization}",
+            original=tenant,
+            form=form,
+            submit="Suspend",
+            back=self.url_of(tenant),
+            intro=_what_suspending_does(tenant),
+        )
 
-    def send_activation_mail(self, request: HttpRequest, tenant: Tenant) -> str:
-        people = list(tenant.users.live().filter(vendor_id__isnull=False))
-        for user in people:
-            users.ask_activation_mail_again(tenant_user_id=user.pk, at=clock.now())
-        return f"Acronis is asked within a minute: {', '.join(user.login for user in people)}."
+    def resume(self, request: HttpRequest, tenant: Tenant) -> str:
+        holds.release_hold(tenant_id=tenant.pk, reason=Hold.Reason.MANUAL, at=clock.now())
+        if left := queries.open_holds(tenant):
+            reasons = ", ".join(str(one.hold).lower() for one in left)
+            return f"Your hold is lifted. The tenant stays suspended: {reasons}."
+        return f"{tenant.organization} runs again as soon as Acronis has enabled the tenant."
 
     def related_lists(self, request: HttpRequest, row: Tenant) -> list[tuple[str, str]]:
+        number = row.organization.number
         return [
             *related(
                 request, "provisioning.view_vendoraction", "Vendor actions", "provisioning_vendoraction_changelist", f"q={row.key}"
             ),
-            *related(
-                request,
-                "billing.view_subscription",
-                "Subscriptions",
-                "billing_subscription_changelist",
-                f"q={row.organization.number}",
-            ),
-            *related(
-                request, "billing.view_usagerecord", "Usage", "billing_usagerecord_changelist", f"q={row.organization.number}"
-            ),
+            *related(request, "provisioning.view_vendoraccess", "Accesses", "provisioning_vendoraccess_changelist", f"q={number}"),
+            *related(request, "billing.view_subscription", "Subscriptions", "billing_subscription_changelist", f"q={number}"),
+            *related(request, "billing.view_usagerecord", "Usage", "billing_usagerecord_changelist", f"q={number}"),
         ]
+
+
+def _what_suspending_does(tenant: Tenant) -> str:
+    words = "Nobody there can sign in and nothing is backed up until you resume it. Data stays, and Acronis goes on billing it."
+    if not (below := tenant.children.live().count()):
+        return words
+    return f"{words} {below} customer tenant{'' if below == 1 else 's'} below it stop{'s' if below == 1 else ''} with it."

@@ -1,18 +1,56 @@
-"""Setting up a service manager: “Test connection” and “Get services definition”."""
+"""Setting up a service manager: its data centre by a login, “Test connection” and “Get services definition”."""
 
 from datetime import datetime
 
 from django.db import transaction
 
-from common.errors import DomainError
+from common.errors import DomainError, FieldRefused
 from provisioning import vendor
-from provisioning.acronis.errors import AcronisError
+from provisioning.acronis.client import find_data_centre as find_data_centre_of
+from provisioning.acronis.connection import data_centre_url
+from provisioning.acronis.errors import AcronisError, NotFound
 from provisioning.acronis.types import Infra, OfferingItem
 from provisioning.models import ServiceManager, VendorOfferingItem, VendorStorage
 
 
 class ConnectionFailed(DomainError):
     """The vendor cannot be reached or does not accept us; the text says why."""
+
+
+def find_data_centre(*, login: str) -> str:
+    """
+    Ask the vendor in which data centre a login lives, and return its address. No client id is needed.
+
+    :raises FieldRefused: no login was given, or the vendor knows none of that name.
+    :raises ConnectionFailed: the vendor did not answer.
+    """
+    vendor.refuse_open_transaction()
+    if not (login := login.strip()):
+        raise FieldRefused("login", "Enter the login of any user at Acronis.")
+    try:
+        return find_data_centre_of(login, transport=vendor.transport, sleep=vendor.sleep)
+    except NotFound:
+        raise FieldRefused("login", f"Acronis knows no login {login}.") from None
+    except AcronisError as error:
+        raise ConnectionFailed(str(error)) from error
+
+
+@transaction.atomic(durable=True)
+def use_data_centre(*, service_manager_id: int, base_url: str) -> None:
+    """
+    Have the service manager ask at another address. What it knew of the old one is untested again.
+
+    :raises FieldRefused: it is no web address of a data centre.
+    """
+    try:
+        address = data_centre_url(base_url)
+    except ValueError:
+        raise FieldRefused("base_url", "Enter the address of a data centre, such as https://eu2-cloud.acronis.com.") from None
+    manager = ServiceManager.objects.locked().get(pk=service_manager_id)
+    if manager.base_url == address:
+        return
+    manager.base_url, manager.tested_at, manager.test_result = address, None, ""
+    manager.save(update_fields=["base_url", "tested_at", "test_result"])
 
 
 def test_connection(*, service_manager_id: int, at: datetime) -> str:

@@ -1,17 +1,37 @@
-"""What executing an order would change at the vendor: the plan itself, shown before anything is done."""
+"""What an order, a synchronization or other quotas would change at the vendor: the plan itself, shown before anything is done."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from accounts.models import Organization
+from common.errors import DomainError
 from provisioning import vendor
 from provisioning.acronis.client import Acronis
-from provisioning.models import ServiceManager, Tenant
-from provisioning.observing import Offer, choice_of, customer_items, facts_wish, find_tenant, observe, users_wish, wish_of
+from provisioning.models import Service, ServiceManager, Tenant
+from provisioning.observing import (
+    Offer,
+    choice_of,
+    customer_items,
+    facts_wish,
+    find_tenant,
+    observe,
+    parent_id,
+    users_wish,
+    wish_of,
+)
 from provisioning.operations.wishes import ServiceWish
 from provisioning.planning.actions import Action
-from provisioning.planning.choosing import items_for_partner
+from provisioning.planning.choosing import ItemWish, items_for_partner
 from provisioning.planning.rules import plan
-from provisioning.planning.values import TenantWish, UserWish
+from provisioning.planning.values import Limit, TenantWish, UserWish
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action that would be taken at the vendor, and its pieces where the sentence only counts them."""
+
+    sentence: str
+    details: tuple[str, ...] = ()
 
 
 def what_would_change(*, consumer: Organization, service_manager: ServiceManager, wish: ServiceWish) -> list[str]:
@@ -21,19 +41,73 @@ def what_would_change(*, consumer: Organization, service_manager: ServiceManager
     :raises AcronisError: the vendor did not answer.
     :raises DomainError: the plan cannot be made, for example an edition is not offered.
     """
+    return [step.sentence for step in steps_of_order(consumer=consumer, service_manager=service_manager, wish=wish)]
+
+
+def steps_of_order(*, consumer: Organization, service_manager: ServiceManager, wish: ServiceWish) -> list[Step]:
+    """
+    Return the actions that carrying out an order would take at the vendor, in order. Changes nothing.
+
+    :raises AcronisError: the vendor did not answer.
+    :raises DomainError: the plan cannot be made, for example an edition is not offered.
+    """
     acronis = vendor.connect(service_manager)
     offer = Offer(service_manager, acronis)
-    sentences = []
+    steps = []
     parent = vendor.root_tenant(service_manager)
     if (reseller := consumer.reseller) is not None:
         partner = _tenant(reseller, service_manager, Tenant.Kind.PARTNER)
         if not partner.agrees:
-            sentences += [f"For {reseller}: {sentence}" for sentence in _sentences(_partner_plan(partner, offer, acronis))]
+            steps += _steps(_partner_plan(partner, offer, acronis), whose=reseller)
         parent = str(partner.vendor_id or parent)
     tenant = _tenant(consumer, service_manager, Tenant.Kind.CUSTOMER)
     found = find_tenant(tenant, acronis) if tenant.pk else None
     wanted = _customer_wish(tenant, wish, offer, parent)
-    return sentences + _sentences(plan(wanted, observe(found, acronis) if found else None))
+    return steps + _steps(plan(wanted, observe(found, acronis) if found else None))
+
+
+def steps_of_synchronization(
+    *, reseller: Organization, service_manager: ServiceManager, parent: Tenant | None, role: str, login: str, email: str
+) -> list[Step]:
+    """
+    Return the actions that “Save & synchronize” would take at the vendor, those for the tenants above first. Changes nothing.
+
+    :param parent: the partner tenant to stand under; None is the MSP's.
+    :raises AcronisError: the vendor did not answer.
+    :raises DomainError: the plan cannot be made.
+    """
+    acronis = vendor.connect(service_manager)
+    offer = Offer(service_manager, acronis)
+    steps = []
+    if parent is not None and not parent.agrees:
+        steps += _steps(_partner_plan(parent, offer, acronis), whose=parent.organization)
+    tenant = _tenant(reseller, service_manager, Tenant.Kind.PARTNER)
+    if tenant.vendor_id is None:
+        tenant.parent = parent
+    person = () if not login else (UserWish(login=login.strip(), email=email, role=role),)
+    return steps + _steps(_partner_plan(tenant, offer, acronis, person=person))
+
+
+def steps_of_quotas(*, service_id: int, limits: Mapping[str, Limit], quantity: int) -> list[Step]:
+    """
+    Return the actions that other quotas would take at the vendor. Changes nothing.
+
+    :param limits: offering item → its quotas for quantity 1 in the vendor's unit; items that are not named stay.
+    :raises AcronisError: the vendor did not answer.
+    :raises DomainError: the plan cannot be made, or the service is not at the vendor yet.
+    """
+    service = Service.objects.select_related("service_manager", "tenant__organization", "tenant__parent").get(pk=service_id)
+    acronis = vendor.connect(service.service_manager)
+    found = find_tenant(service.tenant, acronis)
+    if found is None:
+        raise DomainError("The service is not at Acronis yet. Its quotas are set when it is created.")
+    said = {item.name: ItemWish(item.is_enabled, Limit(item.soft_quota, item.overage)) for item in service.items.all()}
+    said |= {name: replace(said.get(name, ItemWish()), limit=limit) for name, limit in limits.items()}
+    service.quantity = quantity
+    offer = Offer(service.service_manager, acronis)
+    present = wish_of(service.tenant, offer)
+    items = customer_items(offer, parent=parent_id(service.tenant), choice=choice_of(service, items=said))
+    return _steps(plan(replace(present, items=items), observe(found, acronis)))
 
 
 def _customer_wish(tenant: Tenant, wish: ServiceWish, offer: Offer, parent: str) -> TenantWish:
@@ -46,16 +120,21 @@ def _customer_wish(tenant: Tenant, wish: ServiceWish, offer: Offer, parent: str)
     return TenantWish(**facts_wish(tenant), items=items, users=users, pricing_mode=wish.pricing_mode)
 
 
-def _partner_plan(partner: Tenant, offer: Offer, acronis: Acronis) -> list[Action]:
-    if partner.pk:
-        found = find_tenant(partner, acronis)
-        return plan(wish_of(partner, offer), observe(found, acronis) if found else None)
-    items = items_for_partner(offer.items(parent=vendor.root_tenant(partner.service_manager), kind=partner.kind))
-    return plan(TenantWish(**facts_wish(partner), items=items), None)
+def _partner_plan(partner: Tenant, offer: Offer, acronis: Acronis, *, person: tuple[UserWish, ...] = ()) -> list[Action]:
+    """
+    :param person: who is to administer it, where no user of it has been written down, or has been made at the vendor.
+    """
+    found = find_tenant(partner, acronis) if partner.pk else None
+    items = items_for_partner(offer.items(parent=parent_id(partner), kind=partner.kind))
+    wish = wish_of(partner, offer) if partner.pk else TenantWish(**facts_wish(partner), items=items)
+    if person and not any(user.vendor_id for user in wish.users):
+        wish = replace(wish, users=person)
+    return plan(replace(wish, items=items), observe(found, acronis) if found else None)
 
 
-def _sentences(actions: Iterable[Action]) -> list[str]:
-    return [action.sentence for action in actions]
+def _steps(actions: Iterable[Action], *, whose: Organization | None = None) -> list[Step]:
+    begin = "" if whose is None else f"For {whose}: "
+    return [Step(begin + action.sentence, action.details) for action in actions]
 
 
 def _tenant(organization: Organization, service_manager: ServiceManager, kind: str) -> Tenant:

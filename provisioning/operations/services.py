@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from common.errors import DomainError, FieldRefused
-from provisioning import vendor
+from provisioning import queries, vendor
 from provisioning.acronis.client import Acronis
 from provisioning.acronis.errors import AcronisError, EditionUnavailable
 from provisioning.models import Service, ServiceItem
@@ -17,6 +17,7 @@ from provisioning.planning.choosing import ItemsNotAvailable
 from provisioning.planning.values import Limit
 
 LARGEST_QUOTA = 2**53  # the vendor speaks JSON, where whole numbers are exact up to here
+LARGEST_QUANTITY = 100_000
 
 
 class ServiceEnded(DomainError):
@@ -60,6 +61,9 @@ def try_licensing(*, service_id: int, protection_model: str, file_sync_model: st
         if edition != present[application_type]:
             trial.steps.append(f"Switch from {edition_words(present[application_type])} to {edition_words(edition)}")
             _try_edition(service, acronis, application_type, edition, trial)
+    if trial.steps:
+        lost = [name for name, counterpart in _counterparts(service, set(wished.values())).items() if counterpart is None]
+        trial.warnings.extend(f"{name} has no counterpart; what the service says about it is given up." for name in lost)
     return trial
 
 
@@ -67,7 +71,8 @@ def change_licensing(*, service_id: int, protection_model: str, file_sync_model:
     """
     Change the licensing models, if the vendor's dry run agrees; converged within seconds. The present ones again change nothing.
 
-    What the service says about single offering items goes over to their counterparts.
+    What the service says about single offering items goes over to their counterparts; of an item that has none it is given up, as
+    the dry run warned.
 
     :raises EditionBlocked: the dry run names offering items that stand in the way.
     :raises AcronisError: the vendor did not answer; nothing was changed.
@@ -85,7 +90,7 @@ def _change_licensing(service_id: int, protection_model: str, file_sync_model: s
     service = _locked(service_id)
     service.protection_model, service.file_sync_model, service.wished_at = protection_model, file_sync_model, at
     service.save(update_fields=["protection_model", "file_sync_model", "wished_at"])
-    _carry_items_over(service)
+    carry_items_over(service)
     wish_again(service.tenant_id, at=at)
 
 
@@ -114,19 +119,30 @@ def _spoken(warning: str) -> str:
     return words[:1].upper() + words[1:] + "."
 
 
-def _carry_items_over(service: Service) -> None:
+def carry_items_over(service: Service) -> None:
     """Rename the service's items to their counterparts in the editions it has now: the same usage, another prefix."""
-    editions = set(
-        service.service_manager.edition_for(protection=service.protection_model, file_sync=service.file_sync_model).values()
-    )
-    mirrored = list(service.service_manager.offering_items.values_list("name", "application_type", "usage_name", "edition"))
-    usage_of = {name: (application, usage) for name, application, usage, edition in mirrored if edition}
-    counterpart = {(application, usage): name for name, application, usage, edition in mirrored if edition in editions}
+    editions = service.service_manager.edition_for(protection=service.protection_model, file_sync=service.file_sync_model)
+    counterparts = _counterparts(service, set(editions.values()))
+    kept = {name for name, counterpart in counterparts.items() if name == counterpart}
     for item in service.items.all():
-        name = counterpart.get(usage_of.get(item.name, ("", "")), item.name)
-        if name != item.name:
+        name = counterparts[item.name]
+        if name is None or (name != item.name and name in kept):
+            item.delete()  # no counterpart; or the service says something about the counterpart itself, which counts
+        elif name != item.name:
             item.name = name
             item.save(update_fields=["name"])
+
+
+def _counterparts(service: Service, editions: set[str]) -> dict[str, str | None]:
+    """Return each item the service names → what it is called in ``editions``; None: it is not there."""
+    mirrored = list(service.service_manager.offering_items.values_list("name", "application_type", "usage_name", "edition"))
+    usage_of = {name: (application, usage, edition) for name, application, usage, edition in mirrored}
+    there = {(application, usage): name for name, application, usage, edition in mirrored if edition in editions}
+    found: dict[str, str | None] = {}
+    for name in service.items.values_list("name", flat=True):
+        application, usage, edition = usage_of.get(name, ("", "", ""))
+        found[name] = there.get((application, usage)) if edition else name
+    return found
 
 
 # --- Quotas -------------------------------------------------------------------------------------------------------------
@@ -138,14 +154,15 @@ def change_quotas(*, service_id: int, limits: Mapping[str, Limit], quantity: int
     Write the quotas of some offering items, for quantity 1 in the vendor's unit (bytes, pieces, seconds); others stay.
 
     :param quantity: quotas are multiplied by it (seed text, 004: quantity 1 → 2 turns 50 GB into 100 GB); None: as it is.
-    :raises FieldRefused: a hard quota without a soft one, a negative or unreasonably large one; ``field`` is the item's name.
-    :raises ItemsNotAvailable: the vendor offers no such item.
+    :raises FieldRefused: a hard quota without a soft one, a negative or unreasonably large one; ``field`` is the item's name, or
+        ``quantity``.
+    :raises ItemsNotAvailable: the vendor offers no such item in the service's editions.
     :raises ServiceEnded: it has been terminated.
     """
     service = _locked(service_id)
-    _check_limits(service, limits)
-    if quantity is not None and quantity < 1:
-        raise FieldRefused("quantity", "The quantity is at least 1.")
+    if quantity is not None and not 1 <= quantity <= LARGEST_QUANTITY:
+        raise FieldRefused("quantity", f"The quantity is a whole number from 1 to {LARGEST_QUANTITY:,}.")
+    _check_limits(service, limits, quantity or service.quantity)
     for name, limit in limits.items():
         ServiceItem.objects.update_or_create(
             service=service, name=name, defaults={"soft_quota": limit.soft, "overage": limit.overage}
@@ -155,15 +172,18 @@ def change_quotas(*, service_id: int, limits: Mapping[str, Limit], quantity: int
     wish_again(service.tenant_id, at=at)
 
 
-def _check_limits(service: Service, limits: Mapping[str, Limit]) -> None:
-    offered = set(service.service_manager.offering_items.filter(is_offered=True).values_list("name", flat=True))
-    if missing := sorted(limits.keys() - offered):
+def _check_limits(service: Service, limits: Mapping[str, Limit], quantity: int) -> None:
+    if missing := sorted(limits.keys() - {item.name for item in queries.items_of_editions(service)}):
         raise ItemsNotAvailable(missing)
     for name, limit in limits.items():
         if limit.soft is None and limit.overage is not None:
             raise FieldRefused(name, "A hard quota needs a soft quota: unlimited soft makes hard unlimited.")
-        if any(part is not None and not 0 <= part <= LARGEST_QUOTA for part in (limit.soft, limit.overage)):
+        if any(part is not None and part < 0 for part in (limit.soft, limit.overage)):
             raise FieldRefused(name, "A quota is a whole number that is not negative.")
+    said = {item.name: Limit(item.soft_quota, item.overage) for item in service.items.all()} | dict(limits)
+    for name, limit in said.items():
+        if (limit.soft or 0) * quantity + (limit.overage or 0) * quantity > LARGEST_QUOTA:
+            raise FieldRefused(name if name in limits else "quantity", "That is more than the vendor can count. Make it smaller.")
 
 
 # --- Trial and end ------------------------------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 import pytest
 from django.urls import reverse
 
-from provisioning.models import ServiceManager, TenantUser, VendorStorage
-from provisioning.operations import converging, logins, wishes
+from provisioning.models import ServiceManager, VendorStorage
+from provisioning.operations import logins, wishes
 from tests import factories
 from tests.factories import AT
 
@@ -120,36 +120,30 @@ def tenant(personas, acronis):
     return wishes.wish_service(consumer=consumer, service_manager=acronis.service_manager, wish=wish, at=AT).tenant
 
 
-def test_a_tenant_is_converged_by_hand(personas, tenant):
-    page = personas.client("mira").post(url("converge_now", tenant), follow=True).content.decode()
+def test_a_tenant_is_converged_by_hand(personas, tenant, django_capture_on_commit_callbacks):
+    client = personas.client("mira")
 
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(url("converge_now", tenant))
+
+    page = client.get(url("change", tenant)).content.decode()
     tenant.refresh_from_db()
     assert tenant.vendor_id is not None
-    assert "The vendor agrees" in page
+    assert "As wished" in page
     assert str(tenant.vendor_id) in page
     assert "jane.doe" in page
 
 
-def test_a_vendor_that_is_down_is_told_when_converging_by_hand(personas, tenant, acronis):
+def test_a_vendor_that_is_down_is_told_on_the_page_with_the_next_try(personas, tenant, acronis, django_capture_on_commit_callbacks):
     acronis.fault(path=".*", status=503, times=100)
-
-    page = personas.client("mira").post(url("converge_now", tenant), follow=True)
-
-    assert page.status_code == 200
-    assert [str(message.level_tag) for message in page.context["messages"]] == ["error"]
-
-
-def test_the_activation_mail_is_sent_again_after_asking(personas, tenant, acronis):
-    converging.converge(tenant.pk, clock=lambda: AT)
     client = personas.client("mira")
 
-    asked = client.get(url("send_activation_mail", tenant)).content.decode()
-    client.post(url("send_activation_mail", tenant))
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(url("converge_now", tenant))
 
-    assert "jane@example.com" in asked
-    tenant.refresh_from_db()
-    assert not tenant.agrees
-    assert TenantUser.objects.get().activation_mail_asked_at is None
+    page = client.get(url("change", tenant)).content.decode()
+    assert "Failing" in page
+    assert "It is tried again by itself at" in page
 
 
 def test_tenants_whose_mail_is_not_confirmed_can_be_listed(personas):

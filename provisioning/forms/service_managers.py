@@ -1,10 +1,10 @@
-"""Forms of the back office about the vendor."""
+"""Forms of the back office about integrations with the vendor."""
 
 from typing import Any
 
 from babel.numbers import list_currencies
 from django import forms
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminURLInputWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget, UnfoldAdminURLInputWidget
 
 from provisioning.acronis.connection import data_centre_url
 from provisioning.models import ServiceManager, VendorStorage
@@ -17,6 +17,17 @@ STORAGES = {
 }
 
 
+class DataCentreForm(forms.Form):
+    """Whose data centre is looked for, and the one that was found."""
+
+    login = forms.CharField(
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text="Of any user of your tenant at Acronis. Only the name goes there, no password.",
+        error_messages={"required": "Enter the login of any user at Acronis."},
+    )
+
+
 class ServiceManagerForm(forms.ModelForm):
     """One integration with the vendor. The secret goes in and is never shown again; left empty, it stays as it is."""
 
@@ -24,7 +35,7 @@ class ServiceManagerForm(forms.ModelForm):
         label="Data centre",
         assume_scheme="https",
         widget=UnfoldAdminURLInputWidget(),
-        help_text="For example https://eu2-cloud.acronis.com",
+        help_text="For example https://eu2-cloud.acronis.com; “Find the data centre” knows it by a login.",
     )
     client_secret = forms.CharField(
         required=False,

@@ -1,0 +1,8 @@
+"""The reader's words for offering items, on pages of lower floors."""
+
+from django import template
+
+from catalog.item_names import item_label
+
+register = template.Library()
+register.filter("item_label", item_label)
