@@ -122,6 +122,8 @@ SECTIONS: dict[str, list[Entry]] = {
         _list("Tenants", "account_tree", "provisioning.tenant"),
         _list("Vendor actions", "history", "provisioning.vendoraction"),
         _list("Holds", "pause_circle", "provisioning.hold"),
+        _list("Logins at Acronis", "badge", "provisioning.tenantuser"),
+        _list("Vendor accesses", "key", "provisioning.vendoraccess"),
     ],
     "Catalogue": [
         _list("Product types", "category", "catalog.producttype"),
@@ -281,6 +283,8 @@ def _service_cards(request: HttpRequest) -> list[Card]:
         tenants = reverse("admin:provisioning_tenant_changelist")
         words = ("activation mail not confirmed", "activation mails not confirmed")
         cards += _card(_at_most(unconfirmed), *words, f"{tenants}?mail=unconfirmed", "is-due")
+        failing = _at_most(Tenant.objects.exclude(last_error=""))
+        cards += _card(failing, "tenant failing at Acronis", "tenants failing at Acronis", f"{tenants}?trouble=failing", "is-bad")
     reports = reverse("admin:provisioning_vendorreport_changelist")
     failed = needs(request).get("reports", 0)
     return cards + _card(failed, "usage report failed", "usage reports failed", f"{reports}?status__exact=failed", "is-bad")
@@ -363,6 +367,7 @@ def find(request: HttpRequest, term: str) -> list[SearchResult]:
         ("Subscription", "billing.subscription", Subscription.objects.filter(number__istartswith=term)),
         ("Invoice", "billing.invoice", Invoice.objects.filter(number__istartswith=term)),
         ("User", "accounts.user", User.objects.filter(email__icontains=term)),
+        ("Login at Acronis", "provisioning.tenantuser", TenantUser.objects.live().filter(login__icontains=term)),
         (
             "Tenant",
             "provisioning.tenant",

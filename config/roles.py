@@ -15,6 +15,12 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         "accounts.membership": (*WRITE, "delete"),
         "accounts.user": WRITE,
         "provisioning.*": READ,
+        "provisioning.tenant": ("view", "change"),
+        "provisioning.tenantuser": ("view", "change"),
+        "provisioning.service": ("view", "change", "terminate"),
+        "provisioning.hold": ("view", "place"),
+        "provisioning.panel": ("open",),
+        "provisioning.password": ("show",),
         "billing.subscription": READ,
         "billing.invoice": READ,
         "catalog.*": READ,
@@ -37,6 +43,7 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         "accounts.organization": READ,
         "catalog.*": READ,
         "provisioning.*": READ,
+        "provisioning.hold": ("view", "place"),
         "ordering.order": READ,
     },
 }
@@ -50,7 +57,7 @@ def ensure_roles() -> None:
 
 
 def _permissions(grants: dict[str, tuple[str, ...]]) -> Q:
-    """`app.model` → verbs; `app.*` is every model of the app."""
+    """`app.model` → verbs; `app.*` is every model of the app; a verb of its own makes `verb_thing`, such as `open_panel`."""
     wanted = Q(pk__in=[])
     for what, verbs in grants.items():
         app, model = what.split(".")

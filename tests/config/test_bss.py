@@ -28,7 +28,7 @@ from common import clock
 from common.periods import Period, add_months
 from config import bss
 from ordering.models import Basket, Order, OrderLine, OrderToExecute, TermsAcceptance
-from provisioning.models import Hold, VendorAction, VendorOfferingItem, VendorReport, VendorStorage
+from provisioning.models import Hold, VendorAccess, VendorAction, VendorOfferingItem, VendorReport, VendorStorage
 from reconciliation.models import Discrepancy, ReconciliationRun
 from tests import factories
 
@@ -146,6 +146,8 @@ def test_ledgers_have_no_way_to_add_change_or_delete(personas):
         "provisioning_vendoraction",
         "provisioning_vendorreport",
         "provisioning_hold",
+        "provisioning_tenantuser",
+        "provisioning_vendoraccess",
         "reconciliation_reconciliationrun",
         "reconciliation_discrepancy",
     ]
@@ -262,6 +264,13 @@ def _fill(personas):
         UnmappedUsage.objects.create(service_manager=manager, vendor_tenant_id="x", report=report, **reading),
         VendorAction.objects.create(tenant=tenant, kind="create", sentence="Create the tenant.", started_at=factories.AT),
         Hold.objects.create(tenant=tenant, reason="manual", opened_at=factories.AT),
+        factories.TenantUserFactory(tenant=tenant),
+        VendorAccess.objects.create(
+            tenant_user=factories.TenantUserFactory(tenant=tenant),
+            kind="panel_opened",
+            person=personas.mira,
+            at=factories.AT,
+        ),
         VendorOfferingItem.objects.create(
             service_manager=manager,
             application_id=uuid4(),
@@ -395,9 +404,10 @@ def test_every_list_can_be_searched_and_survives_nonsense(personas):
             assert response.status_code == 200, (url_name, query)
 
 
-@pytest.mark.parametrize("term", ["O7", "Dora Design", "dora@example.com"])
+@pytest.mark.parametrize("term", ["O7", "Dora Design", "dora@example.com", "dora.kern"])
 def test_the_search_finds_by_what_people_quote(personas, term):
     _order(personas, number="O7001")
+    factories.TenantUserFactory(login="Dora.Kern")
 
     found = personas.client("root").get(reverse("admin:search"), {"s": term, "extended": "1"}).content.decode()
 
