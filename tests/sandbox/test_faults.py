@@ -3,14 +3,16 @@
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from sandbox import definitions, faults
+from sandbox import create_app, definitions, faults
 from sandbox.faults import AnswerTruncated, Rule
-from tests.sandbox.conftest import Caller
+from tests.provisioning.acronis.in_process import InProcess
+from tests.sandbox.conftest import BASE, Caller
 
 PROVIDER = definitions.PROVIDER_TENANT
 NEW = {"name": "Customer", "kind": "customer", "parent_id": PROVIDER}
@@ -161,6 +163,17 @@ def test_truncated_answer_promises_more_than_it_brings(call: Caller, truncate: b
     assert whole.startswith(got)
     assert len(got) == (kept if kept is not None else len(whole) // 2 if truncate is True else len(whole) - 1)
     assert call("GET", path).content == whole
+
+
+def test_client_in_process_sees_a_body_that_breaks_off_as_on_the_wire(tmp_path: Path) -> None:
+    app = create_app(storage_path=tmp_path / "sandbox.sqlite3")
+    app.test_client().post("/sandbox/faults", json={"path": "/openid-configuration$", "truncate": True})
+
+    with httpx.Client(transport=InProcess(app), base_url=BASE) as http:
+        with pytest.raises(httpx.ReadError, match="cut short by a fault"):
+            http.get("/api/2/.well-known/openid-configuration")
+
+        assert http.get("/api/2/.well-known/openid-configuration").json()["issuer"] == BASE
 
 
 def test_truncated_change_was_carried_out(call: Caller) -> None:
