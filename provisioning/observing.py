@@ -1,6 +1,7 @@
 """From rows and the vendor's answers to the plain values that `planning` compares."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from common.errors import DomainError
@@ -128,6 +129,11 @@ class Offer:
             self._items[parent, kind] = [item_of(item, application_type=types.get(item.application_id, "")) for item in offered]
         return self._items[parent, kind]
 
+    def forget(self, parent: str) -> None:
+        """Drop what ``parent`` can give; whoever goes through thousands of parents keeps only the one it is at."""
+        for key in [key for key in self._items if key[0] == parent]:
+            del self._items[key]
+
     def storage_names(self, items: Iterable[Item]) -> Mapping[str, str]:
         """Return the names of the storages that ``items`` lie on."""
         if unknown := sorted({item.infra_id for item in items} - {""} - self._storage_names.keys()):
@@ -147,24 +153,44 @@ class Offer:
 # --- Wishing ----------------------------------------------------------------------------------------------------------
 
 
-def wish_of(tenant: Tenant, offer: Offer) -> TenantWish:
+@dataclass(frozen=True, slots=True)
+class WishRows:
+    """The rows that, with the tenant's own, say what it should have. `inspecting` reads those of many tenants at once."""
+
+    is_held: bool
+    users: Iterable[TenantUser]
+    service: Service | None
+
+    @classmethod
+    def of(cls, tenant: Tenant) -> "WishRows":
+        """Read those of one tenant."""
+        return cls(
+            is_held=tenant.holds.filter(released_at__isnull=True).exists(),
+            users=tenant.users.live().order_by("pk"),
+            service=tenant.services.live().select_related("backup_storage", "file_storage", "disaster_recovery_storage").first(),
+        )
+
+
+def wish_of(tenant: Tenant, offer: Offer, rows: WishRows | None = None) -> TenantWish:
     """
     Put the tenant's rows into a wish; what its parent can give is asked of the vendor.
 
+    :param rows: those of the tenant, where they were read already; None: they are read.
     :raises ItemsNotAvailable: the parent does not offer what was ordered.
     :raises NothingWished: a customer without a live service. Its items are left as they are: turning them off destroys data.
     """
-    facts = {**facts_wish(tenant), "enabled": not tenant.holds.filter(released_at__isnull=True).exists()}
+    rows = rows or WishRows.of(tenant)
+    facts = {**facts_wish(tenant), "enabled": not rows.is_held}
     if tenant.retired_at is not None:
         return TenantWish(**facts, is_retired=True)
+    users = tuple(user_wish(user) for user in rows.users)
     if tenant.kind == Tenant.Kind.PARTNER:
         items = items_for_partner(offer.items(parent=parent_id(tenant), kind=tenant.kind))
-        return TenantWish(**facts, items=items, users=users_wish(tenant))
-    service = tenant.services.live().select_related("backup_storage", "file_storage", "disaster_recovery_storage").first()
-    if service is None:
+        return TenantWish(**facts, items=items, users=users)
+    if rows.service is None:
         raise NothingWished(f"{tenant.organization} has no live service; nothing is to be done at Acronis.")
-    items = customer_items(offer, parent=parent_id(tenant), choice=choice_of(service))
-    return TenantWish(**facts, items=items, users=users_wish(tenant), pricing_mode=service.pricing_mode)
+    items = customer_items(offer, parent=parent_id(tenant), choice=choice_of(rows.service))
+    return TenantWish(**facts, items=items, users=users, pricing_mode=rows.service.pricing_mode)
 
 
 def facts_wish(tenant: Tenant) -> dict[str, Any]:

@@ -35,12 +35,21 @@ from provisioning.observing import (
 )
 from provisioning.planning import actions as do
 from provisioning.planning.actions import Action
+from provisioning.planning.differences import TENANT_DELETED
 from provisioning.planning.rules import plan
 from provisioning.planning.values import UNLIMITED, Item, Limit, ObservedTenant
 
 Clock = Callable[[], datetime]
 
-ROUNDS = 4  # the first does the work, the second sees an empty plan; two more for what changed in between
+# The first round does the work, the second sees an empty plan. More are for editions, whose items come after the switch, for
+# quotas whose version is only seen when the item is on, and for lost answers and what changed in between.
+ROUNDS = 6
+WISHED_OF = (
+    "organization",
+    "parent",
+    *(f"service_manager__default_{kind}_storage" for kind in ("backup", "file", "disaster_recovery")),
+)
+LONGEST_PAUSE = timedelta(hours=6)  # whatever a Retry-After says
 NAME_TAKEN = 1004
 BACKOFF = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))
 MAIL_UNCONFIRMED = "Acronis did not confirm that it sent the mail. If it does not arrive, send it again from the service page."
@@ -66,16 +75,14 @@ def converge(tenant_id: int, *, clock: Clock) -> None:
     :raises AcronisError: the vendor refused or did not answer; ``retryable`` says whether to try again.
     :raises DomainError: ItemsNotAvailable, LoginTaken, TenantDeleted, DoesNotSettle, NotConnected: a person has to act.
     """
-    manager = "service_manager__default_{}_storage"
-    storages = [manager.format(storage_type) for storage_type in ("backup", "file", "disaster_recovery")]
-    tenant = Tenant.objects.select_related("organization", "parent", *storages).get(pk=tenant_id)
+    tenant = Tenant.objects.select_related("parent").get(pk=tenant_id)
     if tenant.gone_at is not None:
         return
     if tenant.parent is not None and not tenant.parent.agrees and tenant.retired_at is None:
         converge(tenant.parent.pk, clock=clock)
-        tenant.parent.refresh_from_db()
-    with alone(TENANT, tenant.pk):
-        tenant.refresh_from_db(fields=["vendor_id", "vendor_name", "wished_at", "wished_name", "retired_at", "gone_at"])
+    with alone(TENANT, tenant_id):
+        # Read only now: converging the parent takes a while, and a wish must not be older than the moment it is taken for.
+        tenant = Tenant.objects.select_related(*WISHED_OF).get(pk=tenant_id)
         if tenant.gone_at is None:
             _Convergence(tenant, vendor.connect(tenant.service_manager), clock).run()
 
@@ -87,10 +94,13 @@ def converge_due(tenant_id: int, *, clock: Clock) -> None:
     except Busy:
         Tenant.objects.filter(pk=tenant_id).update(next_try_at=clock() + timedelta(seconds=10))
     except (AcronisError, DomainError) as error:
-        retryable = isinstance(error, AcronisError) and error.retryable
-        pause = BACKOFF[min(Tenant.objects.get(pk=tenant_id).attempts, len(BACKOFF) - 1)]
+        next_try_at = None
+        if isinstance(error, AcronisError) and error.retryable:
+            pause = BACKOFF[min(Tenant.objects.get(pk=tenant_id).attempts, len(BACKOFF) - 1)]
+            asked = timedelta(seconds=error.retry_after or 0)
+            next_try_at = clock() + min(max(asked, pause), LONGEST_PAUSE)
         Tenant.objects.filter(pk=tenant_id).update(
-            attempts=F("attempts") + 1, last_error=str(error)[:1000], next_try_at=clock() + pause if retryable else None
+            attempts=F("attempts") + 1, last_error=str(error)[:1000], next_try_at=next_try_at
         )
 
 
@@ -139,10 +149,11 @@ class _Convergence:
         try:
             found = find_tenant(self.tenant, self.acronis)
         except NotFound:
+            if not self._is_gone():
+                raise
             if self.tenant.retired_at is not None:
                 return None
-            who = f"{self.tenant.organization} ({self.tenant.vendor_id})"
-            raise TenantDeleted(f"The tenant of {who} is not at Acronis any more: somebody deleted it there.") from None
+            found = self._restored()
         if found is None:
             return None
         self._recognize(found)
@@ -150,12 +161,34 @@ class _Convergence:
         self.quota_versions = observed.quota_versions
         self.user_ids = {user.login.casefold(): user.id for user in observed.users}
         self.roles = {user.id: user.roles for user in observed.users}
-        for user in self.tenant.users.live().filter(vendor_id__isnull=True):
-            if user.login.casefold() in self.user_ids:
-                self._remember_user(user, self.user_ids[user.login.casefold()])
+        for user in self.tenant.users.live():
+            there = self.user_ids.get(user.login.casefold())
+            if there is not None and str(user.vendor_id) not in self.roles:
+                self._remember_user(user, there)
         activated = [user.id for user in observed.users if user.is_activated]
         self.tenant.users.live().filter(vendor_id__in=activated, activated_at__isnull=True).update(activated_at=self.clock())
         return observed
+
+    def _is_gone(self) -> bool:
+        """Ask once more, in another way: whatever stands between us and the vendor can answer 404, too."""
+        known = self.tenant.vendor_id
+        return known is not None and not any(self.acronis.tenants.by_ids([str(known)]))
+
+    def _restored(self) -> VendorTenant:
+        """
+        Return the deleted tenant, brought back with its users and backups, where somebody chose to repair that difference.
+
+        :raises TenantDeleted: nobody did.
+        """
+        if not self.tenant.drifts.filter(kind=TENANT_DELETED, status=Drift.Status.REPAIRING).exists():
+            who = f"{self.tenant.organization} ({self.tenant.vendor_id})"
+            raise TenantDeleted(
+                f"The tenant of {who} is not at Acronis any more: somebody deleted it there. Have it restored, or terminate the"
+                " service."
+            )
+        with self._recorded(do.RestoreTenant(self.tenant.vendor_name)):
+            self.acronis.tenants.restore(str(self.tenant.vendor_id))
+        return self.acronis.tenants.get(str(self.tenant.vendor_id))
 
     def _recognize(self, found: VendorTenant) -> None:
         self.vendor_id = found.id
@@ -194,8 +227,9 @@ class _Convergence:
                 self._change_email(action)
             case do.GrantRole():
                 user_id = self._user_id(action.login)
-                roles = sorted(self.roles.get(user_id, frozenset()) | {action.role})
-                self.acronis.users.set_access_policies(user_id, [(self.vendor_id, role) for role in roles])
+                # Roles people gave in the portal stay; of the administrators' roles we give, the vendor lets a user have one.
+                others = self.roles.get(user_id, frozenset()) - set(TenantUser.Role.values)
+                self.acronis.users.set_access_policies(user_id, [(self.vendor_id, role) for role in sorted(others | {action.role})])
             case do.SetPassword():
                 self._set_password(action)
             case do.SendActivationMail():
@@ -341,8 +375,13 @@ class _Convergence:
         return str(self._user(login).vendor_id or self.user_ids[login.casefold()])
 
     def _remember_user(self, user: TenantUser, vendor_id: str) -> None:
-        user.vendor_id = vendor_id
-        user.save(update_fields=["vendor_id"])
+        """Somebody deleted the user in the portal if it had another id: the new one has no password, and was told nothing yet."""
+        forgotten: dict[str, Any] = {}
+        if user.vendor_id is not None:
+            forgotten = dict.fromkeys(
+                ("activation_mail_asked_at", "activation_mail_confirmed_at", "activated_at", "password_set_at")
+            )
+        TenantUser.objects.filter(pk=user.pk).update(vendor_id=vendor_id, **forgotten)
 
     # Recording
 
@@ -376,7 +415,7 @@ class _Convergence:
         at = self.clock()
         agreed = Tenant.objects.filter(pk=self.tenant.pk, wished_at=self.tenant.wished_at)
         if agreed.update(converged_at=at, next_try_at=None, attempts=0, last_error=""):
-            Drift.objects.open().filter(tenant=self.tenant).update(status=Drift.Status.REPAIRED, decided_at=at)
+            Drift.objects.open().filter(tenant=self.tenant).update(status=Drift.Status.REPAIRED, settled_at=at)
 
     @transaction.atomic
     def _record_end(self) -> None:
@@ -384,4 +423,4 @@ class _Convergence:
         at = self.clock()
         Tenant.objects.filter(pk=self.tenant.pk).update(gone_at=at, converged_at=at, next_try_at=None, attempts=0, last_error="")
         self.tenant.users.live().update(gone_at=at, password=None)
-        Drift.objects.open().filter(tenant=self.tenant).update(status=Drift.Status.VANISHED, decided_at=at)
+        Drift.objects.open().filter(tenant=self.tenant).update(status=Drift.Status.VANISHED, settled_at=at)

@@ -59,6 +59,17 @@ class DeleteTenant(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreTenant(Action):
+    """Bring back a tenant that was deleted. In no plan: a person decides it, see `differences.TENANT_DELETED`."""
+
+    name: str
+
+    @property
+    def sentence(self) -> str:
+        return f"Restore the deleted tenant “{self.name}” with all its users and backups"
+
+
+@dataclass(frozen=True, slots=True)
 class RenameTenant(Action):
     name: str
 

@@ -1,11 +1,39 @@
 """The plan taken apart: one difference for everything that somebody can decide about on its own. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from provisioning.planning import actions
 from provisioning.planning.rules import plan
-from provisioning.planning.values import Item, ObservedTenant, ObservedUser, TenantWish
+from provisioning.planning.values import PRODUCTION, Item, ObservedTenant, ObservedUser, TenantWish
+
+TENANT_DELETED = "tenant_deleted"
+"""The vendor does not have the tenant any more. The plan never makes it anew, so it is told apart by hand."""
+
+CANNOT_PLAN = "cannot_plan"
+"""What the tenant should have cannot even be said: the vendor does not offer it, or nobody ordered anything."""
+
+SET_PRICING_MODE = "set_pricing_mode"
+
+KIND_NAMES: Mapping[str, str] = {
+    "enable_item": "Item off",
+    "disable_item": "Item on",
+    "limit_item": "Quota",
+    "switch_edition": "Edition",
+    SET_PRICING_MODE: "Pricing mode",
+    "enable_tenant": "Disabled",
+    "disable_tenant": "Enabled",
+    "rename_tenant": "Name",
+    "set_contact": "Contact",
+    "set_language": "Language",
+    "change_login": "Login",
+    "change_email": "E-mail address",
+    "create_user": "User gone",
+    "grant_role": "Role",
+    TENANT_DELETED: "Tenant deleted",
+    CANNOT_PLAN: "Not to be had",
+}
+"""What each kind of difference is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +56,22 @@ def differences(wish: TenantWish, observed: ObservedTenant) -> list[Difference]:
 
     What we have not told the vendor yet (a mail or password that is due) is no difference: nobody changed anything there.
     """
-    return [difference for action in plan(wish, observed) for difference in _taken_apart(action, wish, observed)]
+    found = [difference for action in plan(wish, observed) for difference in _taken_apart(action, wish, observed)]
+    if wish.pricing_mode != PRODUCTION and observed.pricing_mode == PRODUCTION and not wish.is_retired:
+        # Not in the plan, because nothing can be done about it; yet the vendor bills what we give away.
+        sentence = "Nothing: from production there is no way back to the trial"
+        found.append(Difference(SET_PRICING_MODE, "", sentence, wish.pricing_mode, PRODUCTION))
+    return found
+
+
+def deleted(name: str) -> Difference:
+    """Return the difference of a tenant that the vendor does not have any more."""
+    return Difference(TENANT_DELETED, "", actions.RestoreTenant(name).sentence, "there", "deleted")
+
+
+def cannot_plan(reason: str) -> Difference:
+    """Return the difference of a tenant whose wish cannot be said; ``reason`` is its sentence."""
+    return Difference(CANNOT_PLAN, "", reason, "", "")
 
 
 def subject_of(item: Item) -> str:

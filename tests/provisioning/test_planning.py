@@ -241,6 +241,15 @@ def test_a_difference_says_what_is_wished_and_what_is_there(seen, kind, wished, 
     assert (difference.kind, difference.wished, difference.found) == (kind, wished, found)
 
 
+def test_production_found_in_a_trial_is_a_difference_that_no_plan_can_put_right():
+    wish, seen = replace(WISH, pricing_mode="trial"), replace(AGREES, pricing_mode="production")
+
+    [difference] = differences(wish, seen)
+
+    assert plan(wish, seen) == []
+    assert (difference.kind, difference.wished, difference.found) == ("set_pricing_mode", "trial", "production")
+
+
 def test_a_login_changed_at_the_vendor_is_found_by_the_users_id():
     seen = replace(AGREES, users=(replace(OBSERVED_JANE, login="somebody.else"),))
 
