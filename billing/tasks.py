@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
-from billing.operations import runs, usage
+from billing.operations import runs, subscriptions, usage
 from common import clock
 
 
@@ -18,3 +18,9 @@ def collect_usage(**_ignored: Any) -> None:
 def bill_last_month(**_ignored: Any) -> None:
     """Bring every seller's drafts of the month before to what is owed; running it again writes only what changed since."""
     runs.bill_last_month(at=clock.now())
+
+
+@shared_task(name="billing.end_orphaned", time_limit=300)
+def end_orphaned(**_ignored: Any) -> None:
+    """End the billing of services that ended without it."""
+    subscriptions.end_orphaned(at=clock.now())

@@ -32,6 +32,8 @@ app.conf.beat_schedule = {
     "provisioning.sweep": {"task": "provisioning.sweep", "schedule": timedelta(minutes=1)},
     # Asks the vendor for yesterday's usage and loads what is ready. Missed: the next round asks for every day still open.
     "billing.collect_usage": {"task": "billing.collect_usage", "schedule": crontab(minute="*/10", hour="6-23")},
+    # Ends the billing of services that ended at the vendor's side. Missed: the next round; billing ends as of the same day.
+    "billing.end_orphaned": {"task": "billing.end_orphaned", "schedule": timedelta(minutes=10)},
     # Bills the month before, into drafts. Missed: by hand, `manage.py bill --period`; running it twice changes nothing.
     "billing.bill_last_month": {
         "task": "billing.bill_last_month",

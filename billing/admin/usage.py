@@ -5,11 +5,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from unfold.decorators import display
 
 from billing.models import Subscription, UnmappedUsage, UsageRecord
-from common.bss import STATE_COLOURS, Ledger, figure, month_filter, related
-from common.templatetags.show import quantity
+from billing.operations import subscriptions
+from common import clock
+from common.bss import STATE_COLOURS, Ledger, Move, figure, month_filter, related, staff
+from common.templatetags.show import day, quantity
 from provisioning.models import Tenant
 
 
@@ -37,6 +40,16 @@ class SubscriptionAdmin(Ledger):
         ("service", "tenant_id_shown"),
         ("partner_discount_percent", "retail_markup_percent", "retail_discount_percent"),
     )
+    moves = (
+        Move(
+            "terminate",
+            "Terminate",
+            "provisioning.terminate_service",
+            lambda subscription: subscription.status == Subscription.Status.ACTIVE,
+            confirm="ask_terminate",
+            variant="danger",
+        ),
+    )
 
     @display(description="state", ordering="status", label=STATE_COLOURS)
     def status_label(self, subscription: Subscription) -> tuple[str, str]:
@@ -53,11 +66,25 @@ class SubscriptionAdmin(Ledger):
     def related_lists(self, request: HttpRequest, row: Subscription) -> list[tuple[str, str]]:
         mine = f"q={row.consumer.number}"
         return [
-            *related(request, "provisioning.view_tenant", "Tenant", "provisioning_tenant_changelist", mine),
+            *_page_of(request, "service", "Service", row.service_id),
+            *_page_of(request, "tenant", "Tenant", row.service.tenant_id),
             *related(request, "ordering.view_order", "Order", "ordering_order_changelist", f"q={row.order_number}"),
             *related(request, "billing.view_usagerecord", "Usage", "billing_usagerecord_changelist", mine),
             *related(request, "billing.view_invoice", "Invoices", "billing_invoice_changelist", mine),
         ]
+
+    def ask_terminate(self, request: HttpRequest, subscription: Subscription) -> list[str]:
+        tenant = subscription.service.tenant
+        where = f"the tenant “{tenant.vendor_name}” ({tenant.vendor_id})" if tenant.vendor_id else "what was begun of the tenant"
+        return [
+            f"{subscription.plan_name} of {subscription.consumer} ({subscription}) ends.",
+            f"Acronis disables {where} and deletes it with all its users, devices and backups. This cannot be undone.",
+            f"The last day that is billed is {day(subscriptions.last_billed_day(clock.now()))}.",
+        ]
+
+    def terminate(self, request: HttpRequest, subscription: Subscription) -> str:
+        ended = subscriptions.end_subscription(subscription_id=subscription.pk, at=clock.now(), by=staff(request))
+        return f"{ended} is ended. Acronis is told to delete the tenant; its page shows how far that is."
 
 
 @admin.register(UsageRecord)
@@ -134,3 +161,10 @@ class UnmappedUsageAdmin(Ledger):
     @display(description="added")
     def delta_shown(self, line: UnmappedUsage) -> str:
         return figure(quantity(line.delta))
+
+
+def _page_of(request: HttpRequest, model: str, words: str, row_id: int) -> list[tuple[str, str]]:
+    """Return the words and address of one row's page, or nothing where these staff may not see it."""
+    if not request.user.has_perm(f"provisioning.view_{model}"):
+        return []
+    return [(words, reverse(f"admin:provisioning_{model}_change", args=[row_id]))]

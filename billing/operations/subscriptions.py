@@ -1,15 +1,20 @@
-"""Subscriptions begin here: the right to be served and billed."""
+"""Subscriptions begin and end here: the right to be served and billed."""
 
-from datetime import datetime
+import logging
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
 from sequences import get_next_value
 
-from accounts.models import Organization, local_date
+from accounts.models import Organization, User, local_date
 from billing.models import Subscription
 from catalog.models import Plan
 from provisioning.models import Service
+from provisioning.operations import services
+
+logger = logging.getLogger(__name__)
+SWEEP_LIMIT = 500
 
 # Steps: inside the caller's transaction, or in one of their own.
 
@@ -47,7 +52,51 @@ def start_subscription(
         partner_discount_percent=partner_discount_percent,
         retail_markup_percent=retail_markup_percent,
         retail_discount_percent=retail_discount_percent,
-        started_on=local_date(at, Organization.objects.get(kind=Organization.Kind.MSP)),
+        started_on=_msps_day(at),
         order_number=order_number,
         created_at=at,
     )
+
+
+@transaction.atomic
+def end_subscription(*, subscription_id: int, at: datetime, by: User | None) -> Subscription:
+    """
+    End the billing and, in the same transaction, the service: its tenant is deleted at the vendor, with all users and backups.
+
+    The day of ``at`` in the MSP's time zone is the last that is billed. Ended again, nothing.
+
+    :param by: who ends it; None: the service had ended already, and only the billing follows.
+    """
+    subscription = Subscription.objects.locked().select_related("service").get(pk=subscription_id)
+    if subscription.status == Subscription.Status.ENDED:
+        return subscription
+    service = services.terminate_service(service_id=subscription.service_id, at=at)
+    ended_at = min(at, service.ended_at or at)
+    subscription.move_to(Subscription.Status.ENDED)
+    # A service may have been ended below before its billing began; then nothing is billed.
+    subscription.ended_on = max(last_billed_day(ended_at) + timedelta(days=1), subscription.started_on)
+    subscription.save(update_fields=["status", "ended_on"])
+    logger.info("subscription ended", extra={"subscription": subscription.number, "by": by.pk if by else None})
+    return subscription
+
+
+def end_orphaned(*, at: datetime) -> int:
+    """
+    End the billing of every service that was ended at the vendor's side, as accepting what was found there does; as of that day.
+
+    Return how many were ended. Repeated, nothing.
+    """
+    orphaned = Subscription.objects.filter(status=Subscription.Status.ACTIVE, service__ended_at__isnull=False)
+    found = list(orphaned.order_by("pk").values_list("pk", flat=True)[:SWEEP_LIMIT])
+    for subscription_id in found:
+        end_subscription(subscription_id=subscription_id, at=at, by=None)
+    return len(found)
+
+
+def last_billed_day(at: datetime) -> date:
+    """Return the last day that is billed of what ends at ``at``: that day, in the MSP's time zone."""
+    return _msps_day(at)
+
+
+def _msps_day(at: datetime) -> date:
+    return local_date(at, Organization.objects.get(kind=Organization.Kind.MSP))

@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
@@ -382,3 +383,59 @@ def test_subscriptions_are_found_by_what_people_quote(personas, october, term):
     page = personas.client("root").get(reverse("admin:billing_subscription_changelist"), {"q": term})
 
     assert list(page.context["cl"].result_list) == [october]
+
+
+# --- The end of a subscription -------------------------------------------------------------------------------------------------
+
+
+def terminate(subscription):
+    return reverse("admin:billing_subscription_terminate", args=[subscription.pk])
+
+
+def test_terminating_is_agreed_to_first_then_ends_billing_and_service(personas):
+    subscription = making.subscribe(personas.direct_customer)
+    client = personas.client("root")
+
+    asked = client.get(terminate(subscription)).content.decode()
+    client.post(terminate(subscription))
+    client.post(terminate(subscription))
+
+    assert "deletes it with all its users, devices and backups. This cannot be undone." in asked
+    assert "The last day that is billed is 1 Nov 2026." in asked
+    subscription.refresh_from_db()
+    assert (subscription.status, subscription.ended_on) == ("ended", date(2026, 11, 2))
+    assert subscription.service.tenant.retired_at == NOVEMBER_1
+    assert "Terminate" not in client.get(reverse("admin:billing_subscription_change", args=[subscription.pk])).content.decode()
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize(("who", "status"), [("bert", 403), ("dora", 302), ("nobody", 302)])
+def test_who_may_not_terminate_services_ends_no_subscription(personas, who, status, method):
+    subscription = making.subscribe(personas.direct_customer)
+
+    response = getattr(personas.client(who), method)(terminate(subscription))
+
+    assert response.status_code == status
+    subscription.refresh_from_db()
+    assert subscription.status == "active"
+    assert subscription.service.ended_at is None
+
+
+def test_the_button_is_there_for_who_may_terminate(personas):
+    subscription = making.subscribe(personas.direct_customer)
+    page = reverse("admin:billing_subscription_change", args=[subscription.pk])
+    assert terminate(subscription) not in personas.client("bert").get(page).content.decode()
+
+    permission = Permission.objects.get(codename="terminate_service")
+    personas.bert.user_permissions.add(permission)
+
+    assert terminate(subscription) in personas.client("bert").get(page).content.decode()
+
+
+def test_a_subscription_leads_to_its_service_and_tenant(personas):
+    subscription = making.subscribe(personas.direct_customer)
+
+    page = personas.client("root").get(reverse("admin:billing_subscription_change", args=[subscription.pk])).content.decode()
+
+    assert reverse("admin:provisioning_service_change", args=[subscription.service_id]) in page
+    assert reverse("admin:provisioning_tenant_change", args=[subscription.service.tenant_id]) in page

@@ -1,16 +1,18 @@
-"""A subscription starts once per service."""
+"""A subscription starts once per service, and ends with it."""
 
 import threading
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection
 
 from billing.models import Subscription
-from billing.operations.subscriptions import start_subscription
+from billing.operations import subscriptions
+from billing.operations.subscriptions import end_subscription, start_subscription
 from catalog.models import Plan
 from provisioning.models import Service
+from provisioning.operations import services
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -92,3 +94,99 @@ def test_two_workers_at_once_start_one_subscription(service: Service, plan: Plan
     assert len(numbers) == 2
     assert len(set(numbers)) == 1
     assert Subscription.objects.count() == 1
+
+
+# --- The end ------------------------------------------------------------------------------------------------------------------
+
+END = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)  # 1 December, half past midnight, in Berlin
+
+
+def test_ending_bills_the_last_day_and_has_the_tenant_deleted(service: Service, plan: Plan) -> None:
+    subscription = start(service, plan)
+
+    end_subscription(subscription_id=subscription.pk, at=END, by=None)
+
+    subscription.refresh_from_db()
+    service.refresh_from_db()
+    assert (subscription.status, subscription.ended_on) == ("ended", date(2026, 12, 2))
+    assert (service.ended_at, service.tenant.retired_at, service.tenant.next_try_at) == (END, END, END)
+
+
+def test_ended_again_nothing_moves(service: Service, plan: Plan) -> None:
+    subscription = start(service, plan)
+    end_subscription(subscription_id=subscription.pk, at=END, by=None)
+
+    again = end_subscription(subscription_id=subscription.pk, at=END + timedelta(days=3), by=None)
+
+    service.refresh_from_db()
+    assert (again.ended_on, service.ended_at) == (date(2026, 12, 2), END)
+
+
+def test_if_the_service_cannot_be_terminated_it_is_billed_on(service: Service, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    subscription = start(service, plan)
+
+    def broken(tenant_id: int, *, at: datetime) -> None:
+        raise RuntimeError("the power went")
+
+    monkeypatch.setattr(services, "wish_again", broken)
+    with pytest.raises(RuntimeError):
+        end_subscription(subscription_id=subscription.pk, at=END, by=None)
+
+    subscription.refresh_from_db()
+    service.refresh_from_db()
+    assert (subscription.status, service.ended_at) == ("active", None)
+
+
+def test_after_the_end_the_customer_may_be_served_anew(service: Service, plan: Plan) -> None:
+    end_subscription(subscription_id=start(service, plan).pk, at=END, by=None)
+
+    tenant = factories.TenantFactory(organization=service.organization, service_manager=service.service_manager, key="another")
+
+    assert start(factories.ServiceFactory(tenant=tenant), plan, at=END).status == "active"
+
+
+def test_the_sweep_ends_what_was_ended_at_the_vendors_side_as_of_that_day(service: Service, plan: Plan) -> None:
+    orphan, running = start(service, plan), start(factories.ServiceFactory(service_manager=service.service_manager), plan)
+    Service.objects.filter(pk=service.pk).update(ended_at=END)
+
+    first = subscriptions.end_orphaned(at=END + timedelta(days=3))
+    second = subscriptions.end_orphaned(at=END + timedelta(days=4))
+
+    orphan.refresh_from_db()
+    running.refresh_from_db()
+    assert (first, second) == (1, 0)
+    assert (orphan.status, orphan.ended_on, running.status) == ("ended", date(2026, 12, 2), "active")
+    assert Service.objects.get(pk=service.pk).ended_at == END
+
+
+def test_what_ended_before_its_billing_began_is_never_billed(service: Service, plan: Plan) -> None:
+    Service.objects.filter(pk=service.pk).update(ended_at=AT - timedelta(days=2))
+    subscription = start(service, plan)
+
+    subscriptions.end_orphaned(at=END)
+
+    subscription.refresh_from_db()
+    assert subscription.started_on == subscription.ended_on == date(2026, 11, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_ends_at_once_are_one(service: Service, plan: Plan) -> None:
+    subscription = start(service, plan)
+    both_ready = threading.Barrier(2)
+    ends: list[date | None] = []
+
+    def work(at: datetime) -> None:
+        try:
+            both_ready.wait(timeout=30)
+            ends.append(end_subscription(subscription_id=subscription.pk, at=at, by=None).ended_on)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=[END + timedelta(days=days)]) for days in (0, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+
+    assert len(ends) == 2
+    assert len(set(ends)) == 1
