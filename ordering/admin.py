@@ -153,7 +153,9 @@ class OrderAdmin(OrderLedger):
         return f"Order {order} is tried again."
 
     def ask_cancel(self, request: HttpRequest, order: Order) -> list[str]:
-        return [f"Order {order} for {order.consumer} is given up. Nothing is set up at Acronis for it."]
+        is_begun = order.lines.filter(service__isnull=False).exists()
+        after = "What was begun at Acronis is deleted there again." if is_begun else "Nothing is set up at Acronis for it."
+        return [f"Order {order} for {order.consumer} is given up. {after}"]
 
     def cancel(self, request: HttpRequest, order: Order) -> str:
         orders.cancel_order(order_id=order.pk, by=staff(request), at=clock.now())

@@ -16,11 +16,11 @@ from ordering import emails, queries
 from ordering.models import Basket, Order, OrderLine
 from ordering.operations import baskets, refusals
 from provisioning.models import FileSyncModel, ProtectionModel, TenantUser
-from provisioning.operations import users
+from provisioning.operations import services, users
 
 
 class CannotCancel(DomainError):
-    """Something was set up at the vendor already."""
+    """A part of the order is in use already."""
 
 
 @transaction.atomic(durable=True)
@@ -198,23 +198,27 @@ def retry_order(*, order_id: int, by: User, at: datetime) -> Order:
 @transaction.atomic(durable=True)
 def cancel_order(*, order_id: int, by: User, at: datetime) -> Order:
     """
-    Give up an order that waits or failed, before anything was set up for it. Repeated, nothing.
+    Give up an order that waits or failed. Repeated, nothing.
 
-    :raises CannotCancel: a line was begun, so something may stand at the vendor; it is retried, or terminated there.
+    Where it was begun at the vendor, its services end in the same transaction, and what stands there is deleted.
+
+    :raises CannotCancel: a part of it is completed and used.
     :raises IllegalTransition: the order is in progress or completed.
     """
     order = _locked(order_id)
     if order.status == Order.Status.CANCELLED:
         return order
     lines = list(order.lines.locked())
-    if order.status == Order.Status.FAILED and any(line.service_id for line in lines):
-        raise CannotCancel(f"Order {order} was begun at Acronis and cannot be cancelled any more. Retry it, or contact us.")
+    if order.status == Order.Status.FAILED and any(line.status == OrderLine.Status.COMPLETED for line in lines):
+        raise CannotCancel(f"A part of order {order} is completed and in use. Retry the rest, or contact us.")
     order.move_to(Order.Status.CANCELLED)
     order.save(update_fields=["status"])
     for line in lines:
         line.move_to(OrderLine.Status.CANCELLED)
         line.next_try_at = None
         line.save(update_fields=["status", "next_try_at"])
+        if line.service_id is not None:
+            services.terminate_service(service_id=line.service_id, at=at)
     return order
 
 

@@ -68,7 +68,7 @@ def retry(request: MemberRequest, number: str) -> HttpResponse:
 @buyer_required
 @require_POST
 def cancel(request: MemberRequest, number: str) -> HttpResponse:
-    """Give up an order before anything was set up for it."""
+    """Give up an order that waits or failed."""
     order = _own_order(request, number)
     try:
         orders.cancel_order(order_id=order.pk, by=request.user, at=clock.now())
@@ -130,6 +130,6 @@ def _progress_of(request: MemberRequest, order: Order) -> dict[str, object]:
         "progress": progress,
         "may_retry": may_change and order.status == Order.Status.FAILED,
         "may_correct": may_change and bool(queries.lines_with_open_details(order)),
-        "may_cancel": may_change and not progress.is_begun,
+        "may_cancel": may_change and not any(each.line.status == OrderLine.Status.COMPLETED for each in progress.lines),
         "time_zone": acting.organization.time_zone,
     }

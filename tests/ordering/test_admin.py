@@ -189,6 +189,21 @@ def test_a_failed_order_says_why_in_the_queue_and_can_be_retried_or_cancelled(pe
     assert order.status == Order.Status.EXECUTING
 
 
+def test_cancelling_what_was_begun_says_that_it_is_deleted_at_the_vendor(personas, plan):
+    order = waiting(personas, plan)
+    tenant = factories.TenantFactory(organization=order.consumer, service_manager=plan.service_manager)
+    Order.objects.filter(pk=order.pk).update(status=Order.Status.FAILED)
+    OrderLine.objects.update(status=OrderLine.Status.FAILED, service=factories.ServiceFactory(tenant=tenant))
+    client = personas.client("mira")
+
+    asked = client.get(move("cancel", order)).content.decode()
+    client.post(move("cancel", order))
+
+    tenant.refresh_from_db()
+    assert "What was begun at Acronis is deleted there again." in asked
+    assert tenant.retired_at is not None
+
+
 def test_a_cancelled_order_leaves_the_queue(personas, plan):
     order = waiting(personas, plan)
     client = personas.client("mira")

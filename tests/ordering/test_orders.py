@@ -1,6 +1,7 @@
 """Placing, executing, retrying and cancelling orders."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from threading import Barrier
 from uuid import uuid4
@@ -15,7 +16,7 @@ from common.errors import DomainError, FieldRefused, IllegalTransition
 from ordering import queries
 from ordering.models import Basket, Order, OrderLine
 from ordering.operations import orders, refusals
-from provisioning.models import TenantUser
+from provisioning.models import Service, TenantUser
 from provisioning.operations.users import UserExists
 from tests import factories
 from tests.ordering.conftest import ADDRESS, AT
@@ -455,9 +456,33 @@ def test_an_order_in_progress_is_not_cancelled(shop, no_worker):
         orders.cancel_order(order_id=shop.order().pk, by=shop.personas.mira, at=AT)
 
 
-def test_an_order_that_was_begun_at_the_vendor_is_not_cancelled(shop, no_worker):
-    with pytest.raises(orders.CannotCancel, match="begun at Acronis"):
-        orders.cancel_order(order_id=failed(shop).pk, by=shop.personas.mira, at=AT)
+def test_cancelling_what_was_begun_at_the_vendor_has_it_deleted_there(shop, no_worker):
+    order = failed(shop)
+
+    orders.cancel_order(order_id=order.pk, by=shop.personas.mira, at=AT)
+    orders.cancel_order(order_id=order.pk, by=shop.personas.mira, at=AT + timedelta(days=1))
+
+    line = order.lines.select_related("service__tenant", "subscription").get()
+    assert (line.status, line.subscription) == (OrderLine.Status.CANCELLED, None)
+    assert (line.service.ended_at, line.service.tenant.retired_at, line.service.tenant.next_try_at) == (AT, AT, AT)
+
+
+def test_after_a_begun_order_was_cancelled_its_customer_can_order_anew(shop, no_worker):
+    orders.cancel_order(order_id=failed(shop).pk, by=shop.personas.mira, at=AT)
+
+    assert create(shop, key=uuid4(), login="jane.kern").status == Order.Status.PLACED
+
+
+def test_an_order_of_which_a_part_is_in_use_is_not_cancelled(shop, no_worker):
+    order = failed(shop)
+    line = order.lines.get()
+    line.pk, line.service, line.status = None, None, OrderLine.Status.COMPLETED
+    line.save()
+
+    with pytest.raises(orders.CannotCancel, match="in use"):
+        orders.cancel_order(order_id=order.pk, by=shop.personas.mira, at=AT)
+
+    assert not Service.objects.filter(ended_at__isnull=False).exists()
 
 
 def test_orders_are_visible_to_buyer_consumer_their_reseller_and_staff(shop, no_worker):

@@ -588,6 +588,18 @@ def test_a_waiting_order_can_be_cancelled_by_its_buyer(shop, dora):
     assert "This order was cancelled." in text_of(dora.get(f"/orders/{order.number}/"))
 
 
+def test_a_begun_order_is_cancelled_and_the_page_says_that_it_is_deleted_at_the_vendor(shop, dora):
+    order = shop.order()
+    tenant = factories.TenantFactory(organization=order.consumer, service_manager=shop.plan.service_manager)
+    fail(order)
+    order.lines.update(service=factories.ServiceFactory(tenant=tenant))
+    assert "Cancel order" in text_of(dora.get(f"/orders/{order.number}/"))
+
+    dora.post(f"/orders/{order.number}/cancel/")
+
+    assert "What was begun at Acronis is deleted there again." in text_of(dora.get(f"/orders/{order.number}/"))
+
+
 def test_a_refused_move_is_told_on_the_order_page(shop, dora):
     order = shop.order()
 

@@ -7,6 +7,7 @@ import pytest
 from ordering.models import Order, OrderLine
 from ordering.operations import execution, orders
 from provisioning.models import TenantUser
+from provisioning.operations import converging
 from tests import factories
 from tests.ordering.conftest import AT, Shop
 
@@ -86,6 +87,22 @@ def test_a_login_taken_between_check_and_creation_is_changed_and_retried(shop):
     execute(line)
     assert (line.status, line.error) == (OrderLine.Status.COMPLETED, "")
     assert Order.objects.get(pk=line.order_id).status == Order.Status.COMPLETED
+
+
+def test_a_begun_order_that_is_cancelled_leaves_nothing_at_the_vendor_and_frees_its_login(shop, acronis):
+    line = shop.line()
+    acronis.fault(method="POST", path="/users$", status=403, times=1)
+    execute(line)
+    assert line.status == OrderLine.Status.FAILED
+    assert "Dora Design" in {tenant["name"] for tenant in acronis.seen("tenants")}
+
+    orders.cancel_order(order_id=line.order_id, by=shop.personas.dora, at=AT)
+    converging.converge(line.service.tenant_id, clock=lambda: AT)
+
+    assert "Dora Design" not in {tenant["name"] for tenant in acronis.seen("tenants")}
+    again = shop.line()  # with the same login
+    execute(again)
+    assert again.status == OrderLine.Status.COMPLETED
 
 
 def test_an_order_from_the_bss_is_carried_out(shop, acronis):
