@@ -2,14 +2,20 @@
 
 from django.urls import path
 
-from billing.views import invoices, services
+from billing.views import invoices, services, sign_in
 
 app_name = "billing"
 
 urlpatterns = [
     path("services/", services.services, name="services"),
     path("services/<str:number>/", services.service, name="service"),
-    path("services/<str:number>/activation-mail/", services.ask_activation_mail, name="ask_activation_mail"),
+    path("services/<str:number>/progress/", services.progress, name="progress"),
+    path("services/<str:number>/panel/", sign_in.open_panel, name="open_panel"),
+    path("services/<str:number>/password/", sign_in.show_password, name="show_password"),
+    path("services/<str:number>/reset-password/", sign_in.reset_password, name="reset_password"),
+    path("services/<str:number>/sign-in/", sign_in.update_sign_in, name="update_sign_in"),
+    path("services/<str:number>/login-check/", sign_in.check_login, name="check_login"),
+    path("services/<str:number>/activation-mail/", sign_in.ask_activation_mail, name="ask_activation_mail"),
     path("invoices/", invoices.invoice_list, name="invoices"),
     path("invoices/<str:number>/", invoices.invoice, name="invoice"),
     path("invoices/<str:number>/pdf/", invoices.pdf, name="invoice_pdf"),

@@ -18,10 +18,11 @@
     menu.querySelector("summary").focus();
   });
 
-  // A form is sent once: its button waits for the answer. Coming back by the browser's history frees it again.
+  // A form is sent once: its button waits for the answer. Coming back by the browser's history frees it again. An answer that
+  // opens in another tab never comes back here, so there the button stays.
   document.addEventListener("submit", function (event) {
     var button = event.submitter;
-    if (event.defaultPrevented || !button || event.target.method !== "post") return;
+    if (event.defaultPrevented || !button || event.target.method !== "post" || event.target.target) return;
     setTimeout(function () { button.disabled = true; }, 0); // after the browser has read the button's own value
   });
   window.addEventListener("pageshow", function () {

@@ -1,27 +1,29 @@
 """What the organization acted for uses: its own services and, for a reseller, its customers'."""
 
-from typing import cast
+import re
+from typing import Any, cast
+from urllib.parse import urlsplit
 
-from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
-from accounts.access import buyer_required, member_required
+from accounts.access import member_required
 from accounts.acting import acting_membership
 from accounts.models import Membership, Organization
 from billing.models import Invoice, Subscription
-from common import clock
+from billing.queries import services as queries
 from provisioning import queries as provisioning
-from provisioning.models import Hold, TenantUser
-from provisioning.operations import users
+from provisioning.models import Hold, ServiceManager
 
 PAGE_LENGTH = 50
 LONGEST_SEARCH = 100
 INVOICES_SHOWN = 24
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]+)?")
 
 
 @member_required
@@ -29,7 +31,7 @@ INVOICES_SHOWN = 24
 def services(request: HttpRequest) -> HttpResponse:
     """List services; ``q`` finds them by product, number, consumer's name or consumer's number."""
     words = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH]
-    rows = _visible(request)
+    rows = visible_services(request)
     if words:
         rows = rows.filter(
             Q(plan_name__icontains=words)
@@ -43,46 +45,65 @@ def services(request: HttpRequest) -> HttpResponse:
 
 @member_required
 @require_safe
+@never_cache
 def service(request: HttpRequest, number: str) -> HttpResponse:
-    """Show one service: how it is licensed, how to sign in at the vendor, its invoices, and what was done for it."""
-    rows = _visible(request).select_related("plan", "service__tenant", "service__service_manager")
-    subscription = get_object_or_404(rows, number=number)
-    tenant = subscription.service.tenant
+    """Show one service: how it stands, how to sign in at the vendor, its invoices, and what was done for it."""
+    subscription = get_object_or_404(visible_services(request), number=number)
+    one, tenant = subscription.service, subscription.service.tenant
     invoices = Invoice.objects.visible_to(request.user).issued().filter(lines__subscription=subscription).distinct()
     context = {
-        "subscription": subscription,
-        "service": subscription.service,
-        "tenant": tenant,
-        "person": TenantUser.objects.filter(tenant=tenant).order_by("pk").first(),
-        "portal_url": provisioning.portal_url(subscription.service.service_manager),
+        **live_facts(subscription),
+        "service": one,
+        "sign_in": queries.sign_in(tenant),
+        "quotas": queries.quotas(one),
+        "portal_url": provisioning.portal_url(one.service_manager),
         "holds": Hold.objects.filter(tenant=tenant, released_at__isnull=True).order_by("opened_at"),
         "invoices": invoices.select_related("buyer", "seller")[:INVOICES_SHOWN],
-        "actions": provisioning.progress([tenant.pk]),
     }
-    return TemplateResponse(request, "billing/service.html", context)
+    response = TemplateResponse(request, "billing/service.html", context)
+    # “Login to your panel” is a form whose answer leads to the vendor, and Chromium holds that against the page's policy.
+    response._csp_update = {"form-action": _origins(one.service_manager)}  # type: ignore[attr-defined]
+    return response
 
 
-@buyer_required
-@require_POST
-def ask_activation_mail(request: HttpRequest, number: str) -> HttpResponse:
-    """Have the vendor send the mail once more by which the service's first user sets a password."""
-    subscription = get_object_or_404(_visible(request), number=number)
-    person = get_object_or_404(TenantUser.objects.order_by("pk"), tenant__services=subscription.service_id)
-    users.ask_activation_mail_again(tenant_user_id=person.pk, at=clock.now())
-    messages.success(request, f"We have asked Acronis to send the activation mail to {person.email} once more.")
-    return redirect("billing:service", number=number)
+@member_required
+@require_safe
+@never_cache
+def progress(request: HttpRequest, number: str) -> HttpResponse:
+    """The part of the page that changes while the vendor is told; once nothing moves any more, the whole page is loaded anew."""
+    facts = live_facts(get_object_or_404(visible_services(request), number=number))
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("billing:service", number=number)
+    response = TemplateResponse(request, "billing/_at_vendor.html", facts)
+    if not facts["at_vendor"].is_moving:
+        response["HX-Refresh"] = "true"
+    return response
 
 
-def _visible(request: HttpRequest) -> QuerySet[Subscription]:
+def live_facts(subscription: Subscription) -> dict[str, Any]:
+    """Return what `billing/_at_vendor.html` shows."""
+    tenant = subscription.service.tenant
+    return {"subscription": subscription, "tenant": tenant, "at_vendor": queries.at_vendor(tenant)}
+
+
+def visible_services(request: HttpRequest) -> QuerySet[Subscription]:
+    """The services of the organization acted for and of its customers, as far as this person may see them."""
     organization = _organization(request)
     is_suspended = Hold.objects.filter(tenant=OuterRef("service__tenant"), released_at__isnull=True)
     return (
         Subscription.objects.visible_to(request.user)
         .filter(Q(consumer=organization) | Q(consumer__parent=organization))
-        .select_related("consumer", "service")
+        .select_related("consumer", "service__tenant", "service__service_manager")
         .annotate(is_suspended=Exists(is_suspended))
     )
 
 
 def _organization(request: HttpRequest) -> Organization:
     return cast(Membership, acting_membership(request)).organization  # member_required saw to it
+
+
+def _origins(service_manager: ServiceManager) -> list[str]:
+    """The vendor's host for a policy, where anything beside a plain host would say something else."""
+    address = urlsplit(service_manager.base_url)
+    origin = f"{address.scheme}://{address.netloc}"
+    return [origin] if _ORIGIN.fullmatch(origin) else []

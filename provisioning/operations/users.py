@@ -283,6 +283,8 @@ def _check_password(password: str) -> None:
         raise FieldRefused("password", f"A password has at least {SHORTEST_PASSWORD} characters.")
     if len(password) > LONGEST_PASSWORD:
         raise FieldRefused("password", f"A password has at most {LONGEST_PASSWORD} characters.")
+    if password != password.strip():  # sign-in forms cut those off, and then nobody gets in
+        raise FieldRefused("password", "A password neither begins nor ends with a space.")
 
 
 def _wish_password(user: TenantUser, password: str, *, at: datetime) -> None:

@@ -8,8 +8,9 @@ import pytest
 from django.urls import reverse
 
 from billing.models import Subscription
-from provisioning.models import Hold, TenantUser, VendorAction
+from provisioning.models import Hold, Service, ServiceItem, Tenant, TenantUser, VendorAccess, VendorAction, VendorOfferingItem
 from tests import factories
+from tests.billing.serving import subscribed
 from tests.conftest import Personas
 
 
@@ -17,13 +18,6 @@ from tests.conftest import Personas
 def direct(personas: Personas) -> Subscription:
     """Dora's subscription, with a person at the vendor."""
     return subscribed(personas.direct_customer)
-
-
-def subscribed(organization: Any, **facts: Any) -> Subscription:
-    tenant = factories.TenantFactory(organization=organization)
-    factories.TenantUserFactory(tenant=tenant, **facts)
-    service = factories.ServiceFactory(tenant=tenant)
-    return factories.SubscriptionFactory(service=service, consumer=organization)
 
 
 def page(personas: Personas, who: str, subscription: Subscription) -> str:
@@ -117,9 +111,9 @@ def test_a_held_service_is_called_suspended_with_the_reason(personas: Personas, 
 @pytest.mark.parametrize(
     ("asked", "confirmed", "sentence"),
     [
-        (False, False, "Not asked for yet"),
-        (True, False, "We could not confirm that Acronis sent it."),
-        (True, True, "Sent by Acronis on 1 Oct 2026, 11:00 CEST"),
+        (False, False, "The mail was not asked for yet"),
+        (True, False, "We could not confirm that Acronis sent the mail."),
+        (True, True, "Mail sent by Acronis on 1 Oct 2026, 11:00 CEST"),
     ],
 )
 def test_the_page_says_how_far_the_activation_mail_came(personas: Personas, asked: bool, confirmed: bool, sentence: str) -> None:
@@ -153,25 +147,88 @@ def test_what_was_done_at_the_vendor_is_told_step_by_step(personas: Personas, di
     assert "It failed: Acronis did not answer." in shown
 
 
-# --- The activation mail, once more -----------------------------------------------------------------------------------------
+def test_each_item_an_action_touched_unfolds_under_its_sentence(personas: Personas, direct: Subscription) -> None:
+    VendorAction.objects.create(
+        tenant=direct.service.tenant,
+        kind="set_items",
+        sentence="Enable 2 offering items",
+        details=["enable pw_base_servers, soft quota 10", "enable <vms>"],
+        status="done",
+        started_at=factories.AT,
+    )
+
+    shown = page(personas, "dora", direct)
+
+    assert "<summary>2 details</summary>" in shown
+    assert "<li>enable pw_base_servers, soft quota 10</li><li>enable &lt;vms&gt;</li>" in shown
 
 
-def test_a_buyer_has_the_activation_mail_sent_once_more(personas: Personas) -> None:
-    subscription = subscribed(personas.direct_customer, vendor_id=uuid4(), activation_mail_asked_at=factories.AT)
-    url = reverse("billing:ask_activation_mail", args=[subscription.number])
+def test_quotas_are_told_in_words_for_the_quantity(personas: Personas, direct: Subscription) -> None:
+    Service.objects.update(quantity=2)
+    for name, unit in (("pg_base_storage", "bytes"), ("pg_base_servers", "quantity")):
+        VendorOfferingItem.objects.create(
+            service_manager=direct.service.service_manager,
+            application_id=uuid4(),
+            application_type="backup",
+            name=name,
+            usage_name=name,
+            item_type="count",
+            measurement_unit=unit,
+        )
+    items = direct.service.items
+    items.create(name="pg_base_storage", soft_quota=50 * 1024**3, overage=10 * 1024**3)
+    items.create(name="pg_base_servers", soft_quota=0)
+    items.create(name="pg_base_vms", is_enabled=False)
 
-    response = personas.client("dora").post(url, follow=True)
+    shown = page(personas, "dora", direct)
 
-    person = TenantUser.objects.get(tenant=subscription.service.tenant)
-    assert person.activation_mail_asked_at is None  # to be asked for again
-    assert "asked Acronis to send the activation mail to jane@example.com once more" in response.content.decode()
+    assert "<dt>Cloud storage</dt><dd>Soft quota 100 GB, hard at 120 GB</dd>" in shown
+    assert "<dt>Servers</dt><dd>Soft quota 0</dd>" in shown
+    assert "<dt>Virtual machines</dt><dd>Off</dd>" in shown
+    assert "<dt>Quantity</dt><dd>2</dd>" in shown
+    assert "None: you pay for what is used" not in shown
 
 
-@pytest.mark.parametrize(("who", "status"), [("vic", 403), ("bob", 404), ("alice", 404), ("stranger", 403), ("nobody", 302)])
-def test_nobody_else_has_the_activation_mail_sent(personas: Personas, who: str, status: int) -> None:
-    subscription = subscribed(personas.direct_customer, vendor_id=uuid4(), activation_mail_asked_at=factories.AT)
+@pytest.mark.parametrize(
+    ("tenant", "service", "pill", "sentence"),
+    [
+        ({}, {"pricing_mode": "trial"}, "Free trial", "What is used during it is not billed."),
+        ({"retired_at": factories.AT}, {"ended_at": factories.AT}, "Being terminated", "this cannot be undone"),
+        (
+            {"retired_at": factories.AT, "gone_at": factories.AT},
+            {"ended_at": factories.AT},
+            "Terminated",
+            "Acronis deleted the tenant with all users and backups on 1 Oct 2026, 11:00 CEST.",
+        ),
+    ],
+)
+def test_trial_and_end_are_told_in_plain_words(
+    personas: Personas, direct: Subscription, tenant: dict[str, Any], service: dict[str, Any], pill: str, sentence: str
+) -> None:
+    Tenant.objects.update(**tenant)
+    Service.objects.update(**service)
 
-    response = personas.client(who).post(reverse("billing:ask_activation_mail", args=[subscription.number]))
+    shown = page(personas, "dora", direct)
 
-    assert response.status_code == status
-    assert TenantUser.objects.get(tenant=subscription.service.tenant).activation_mail_asked_at == factories.AT
+    assert f"{pill}</span>" in shown
+    assert sentence in " ".join(shown.split())
+    assert f"{pill}</span>" in personas.client("dora").get(reverse("billing:services")).content.decode()
+
+
+def test_a_long_history_is_folded_and_asks_no_more_questions(
+    personas: Personas, direct: Subscription, django_assert_max_num_queries: Any
+) -> None:
+    tenant, person = direct.service.tenant, TenantUser.objects.get()
+    for number in range(60):
+        VendorAction.objects.create(
+            tenant=tenant, kind="set_items", sentence=f"Step {number}", status="done", started_at=factories.AT
+        )
+        VendorAccess.objects.create(tenant_user=person, kind="panel_opened", person=personas.dora, at=factories.AT)
+        ServiceItem.objects.create(service=direct.service, name=f"item_{number}", soft_quota=number)
+    client = personas.client("dora")
+
+    with django_assert_max_num_queries(13):
+        shown = client.get(reverse("billing:service", args=[direct.number])).content.decode()
+
+    assert "40 earlier steps" in shown
+    assert shown.count("opened the panel") == 20

@@ -243,8 +243,10 @@ def test_reset_twice_the_last_password_counts(acronis: LocalAcronis, reader: Use
     assert not may_sign_in(acronis, "jane.doe", first)
 
 
-@pytest.mark.parametrize(("password", "sentence"), [("short", "at least 9"), ("x" * 129, "at most 128")])
-def test_a_password_of_unfit_length_is_refused(acronis: LocalAcronis, password: str, sentence: str) -> None:
+@pytest.mark.parametrize(
+    ("password", "sentence"), [("short", "at least 9"), ("x" * 129, "at most 128"), ("correct horse ", "ends with a space")]
+)
+def test_an_unfit_password_is_refused(acronis: LocalAcronis, password: str, sentence: str) -> None:
     user = served(acronis)
 
     with pytest.raises(FieldRefused, match=sentence) as refusal:
