@@ -28,6 +28,7 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 120, 300, 900,
 MAX_ATTEMPTS = len(PAUSES) + 1
 LONGEST_PAUSE = timedelta(hours=6)  # whatever a Retry-After says
 BUSY_PAUSE = timedelta(seconds=5)
+RETRY_LATER = "Retry in a while. If it lasts, Acronis' support can tell why."
 UNEXPECTED = "Something went wrong on our side. Our staff can see it; retry in a while."
 SWEEP_LIMIT = 500
 
@@ -67,7 +68,7 @@ def _carry_out(line: OrderLine, clock: Clock) -> None:
         if error.retryable:
             _pause(line.pk, error, at=clock())
         else:
-            _fail(line.pk, str(error), at=clock())
+            _fail(line.pk, _with_advice(error), at=clock())
     except DomainError as refusal:
         _fail(line.pk, str(refusal), at=clock())
     except Exception:
@@ -130,7 +131,7 @@ def _pause(line_id: int, error: AcronisError, *, at: datetime) -> None:
     order, line = found
     line.attempts += 1
     if line.attempts >= MAX_ATTEMPTS:
-        _fail_locked(order, line, f"{error} We tried {line.attempts} times.", at=at)
+        _fail_locked(order, line, f"{_with_advice(error)} We tried {line.attempts} times.", at=at)
         return
     asked = timedelta(seconds=error.retry_after or 0)
     line.error = str(error)[:1000]
@@ -151,6 +152,11 @@ def _fail(line_id: int, sentence: str, *, at: datetime) -> None:
         order, line = found
         line.attempts += 1
         _fail_locked(order, line, sentence, at=at)
+
+
+def _with_advice(error: AcronisError) -> str:
+    """What went wrong, and what to do where the vendor's words leave that open."""
+    return str(error) if getattr(error, "to_do", "") else f"{error} {RETRY_LATER}"
 
 
 # Steps: inside the caller's transaction
