@@ -30,6 +30,8 @@ app.conf.beat_schedule = {
     "ordering.sweep": {"task": "ordering.sweep", "schedule": timedelta(seconds=20)},
     # Rings tenants that are to be converged by themselves (a mail to send again, a hold). Missed: a minute later.
     "provisioning.sweep": {"task": "provisioning.sweep", "schedule": timedelta(minutes=1)},
+    # Looks for what differs at the vendor, tenant by tenant. Missed: the next night, or by hand, `manage.py inspect_vendor`.
+    "provisioning.inspect_all": {"task": "provisioning.inspect_all", "schedule": crontab(minute=15, hour=1)},
     # Asks the vendor for yesterday's usage and loads what is ready. Missed: the next round asks for every day still open.
     "billing.collect_usage": {"task": "billing.collect_usage", "schedule": crontab(minute="*/10", hour="6-23")},
     # Ends the billing of services that ended at the vendor's side. Missed: the next round; billing ends as of the same day.
