@@ -9,7 +9,7 @@ from provisioning.planning.values import Limit
 
 # Who opened a hold releases it (design, section 4).
 RELEASED_BY = {
-    Hold.Reason.MANUAL: "Whoever may suspend by hand, with “Resume”.",
+    Hold.Reason.MANUAL: "Lifted by hand, with “Resume”.",
     Hold.Reason.DUNNING: "Lifted by itself once the overdue invoices are paid.",
     Hold.Reason.CREDIT_LIMIT: "Lifted by itself once enough is paid, or the credit limit is raised.",
     Hold.Reason.TRIAL_ENDED: "Lifted by itself once the service goes to production.",

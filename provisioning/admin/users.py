@@ -108,7 +108,6 @@ class TenantUserAdmin(Ledger):
             "admin/provisioning/password.html",
             title=f"Password of {user.login}",
             original=user,
-            user=user,
             password=password,
             back=_page_of(user),
         )
