@@ -44,8 +44,8 @@ def issue_token() -> Response:
         JWT_BEARER: _narrowed_token,
     }
     if grant not in grants:
-        known = "is not served by the sandbox" if grant in UNSERVED_GRANTS else "is not supported"
-        raise _invalid_request(f"grant_type {grant!r} {known}.")
+        known = "a grant of the vendor's that the sandbox does not serve" if grant in UNSERVED_GRANTS else "not a grant"
+        raise _invalid_request(f"grant_type {grant!r} is {known}; served are {', '.join(grants)}.")
     response = answer(grants[grant]())
     response.headers["Cache-Control"] = "no-store"
     response.headers["Pragma"] = "no-cache"

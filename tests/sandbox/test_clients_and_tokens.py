@@ -215,3 +215,17 @@ def test_file_of_an_earlier_sandbox_gains_what_it_lacks(start: Callable[..., htt
 
     assert token(again, (client["client_id"], client["client_secret"])).status_code == 200
     assert again.get("/api/2/users/me", auth=(LOGIN, PASSWORD)).json()["mfa_status"] == "disabled"
+
+
+@pytest.mark.parametrize(
+    "grant", ["md5_password", "authorization_code", "urn:ietf:params:oauth:grant-type:device_code", "magic", ""]
+)
+def test_grants_that_are_not_served_are_refused_in_the_shape_of_oauth_and_told_what_is(http: httpx.Client, grant: str) -> None:
+    refused = token(http, grant_type=grant)
+
+    body = refused.json()
+    served = http.get("/api/2/.well-known/openid-configuration").json()["grant_types_supported"]
+    assert (refused.status_code, set(body)) == (400, {"domain", "reason", "error", "error_description"})
+    assert (body["error"], body["reason"]) == ("invalid_request", "InvalidRequest")
+    assert body["error_description"].endswith(f"served are {', '.join(served)}.")
+    assert repr(grant) in body["error_description"]
