@@ -103,13 +103,16 @@ def is_administrator(user_id: str) -> bool:
 # Passwords, secrets, sessions
 
 
+def user_with_login(login: str) -> sqlite3.Row | None:
+    """The user of this login, compared without case, also one who may not sign in."""
+    found = current.db().execute("SELECT * FROM users WHERE login_key = ? AND deleted_at IS NULL", (login.strip().casefold(),))
+    row: sqlite3.Row | None = found.fetchone()
+    return row
+
+
 def user_with_password(login: str, password: str) -> sqlite3.Row | None:
     """The user who may sign in with these, or None; disabled users and users below a disabled tenant may not."""
-    row: sqlite3.Row | None = (
-        current.db()
-        .execute("SELECT * FROM users WHERE login_key = ? AND deleted_at IS NULL", (login.strip().casefold(),))
-        .fetchone()
-    )
+    row = user_with_login(login)
     if row is None or not row["password_hash"] or not check_password_hash(row["password_hash"], password):
         return None
     return row if may_sign_in(row) else None

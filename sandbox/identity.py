@@ -6,7 +6,7 @@ import sqlite3
 import time
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request, session
+from flask import Blueprint, Response, render_template, request, session, url_for
 
 from sandbox import auth, current, tree, users
 from sandbox.answers import answer
@@ -23,8 +23,7 @@ OTT_SECONDS = 300
 def get_account() -> Response:
     """The data centre of a login, without a slash at the end; the one path of version 1 that is still served."""
     login = query("login")
-    known = current.db().execute("SELECT 1 FROM users WHERE login_key = ? AND deleted_at IS NULL", (login.strip().casefold(),))
-    if known.fetchone() is None:
+    if auth.user_with_login(login) is None:
         raise not_found("Account is not found.")
     return answer({"login": login, "id": 0, "server_url": _base_url()})
 
@@ -38,7 +37,7 @@ def _base_url() -> str:
 def get_forgot_link() -> Response:
     """Where the portal's page for a forgotten password lies; the same for every login, known or not."""
     query("login")
-    return answer({"link": "/forgot_password"})
+    return answer({"link": url_for("pages.forgot_password")})
 
 
 # Signing in without a password

@@ -11,10 +11,15 @@ from sandbox import current
 from sandbox.answers import stamp
 from sandbox.storage import insert
 
-SUBJECTS = {"activation": "Activate your account", "email_change": "Confirm your new e-mail address"}
+Kind = Literal["activation", "password_reset", "email_change"]
+SUBJECTS: dict[Kind, str] = {
+    "activation": "Activate your account",
+    "password_reset": "Reset your password",
+    "email_change": "Confirm your new e-mail address",
+}
 
 
-def send(user: sqlite3.Row, *, kind: Literal["activation", "email_change"], to: str) -> None:
+def send(user: sqlite3.Row, *, kind: Kind, to: str) -> None:
     """Keep a mail to the user; its token is the secret part of the link."""
     insert(
         current.db(),

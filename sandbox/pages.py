@@ -1,10 +1,12 @@
 """What the vendor's own customers see: the portal that stands for the vendor's, and the links in the mails."""
 
+import json
+
 from flask import Blueprint, render_template, request, url_for
 from flask import redirect as redirect_to
 from werkzeug.wrappers import Response
 
-from sandbox import auth, current, mails, offering_items, tree, users
+from sandbox import auth, current, mails, offering_items, passwords, tree, users
 from sandbox.definitions import APPLICATIONS
 
 routes = Blueprint("pages", __name__)
@@ -51,12 +53,40 @@ def sign_in_to_portal() -> Page:
     return redirect_to(url_for("pages.portal"))
 
 
+# A forgotten password
+
+
+@routes.get("/forgot_password")
+def forgot_password() -> str:
+    """The page that `/accounts/forgot_link` names."""
+    return render_template("forgot_password.html", login=request.args.get("login", ""), problem="", is_asked=False)
+
+
+@routes.post("/forgot_password")
+def ask_for_reset() -> Page:
+    """
+    Mail a link that sets a password to the user with this login; asking again sends another mail.
+
+    Nothing is sent for a login nobody has, a user who may not sign in and an address that takes no mail. The page is the same
+    for all of them: it tells nobody which logins exist.
+    """
+    login = request.form.get("login", "").strip()
+    if not login:
+        return render_template("forgot_password.html", login="", problem="Type your login.", is_asked=False), 400
+    user = auth.user_with_login(login)
+    if user is not None and auth.may_sign_in(user):
+        email = json.loads(user["details"])["contact"]["email"]
+        if passwords.is_reachable(email):
+            mails.send(user, kind="password_reset", to=email)
+    return render_template("forgot_password.html", login=login, problem="", is_asked=True)
+
+
 # Links in mails
 
 
 @routes.get("/mc/mail/<token>")
 def follow_mail(token: str) -> Page:
-    """An activation link shows a form for the password; a link for a new address shows a button to confirm it."""
+    """An activation or reset link shows a form for the password; a link for a new address shows a button to confirm it."""
     mail = mails.find(token)
     if mail is None:
         return render_template("link_used.html"), 404

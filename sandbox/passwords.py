@@ -44,8 +44,17 @@ def send_activation_email(user_id: str) -> Response:
     return nothing()
 
 
+def is_reachable(email: str) -> bool:
+    return _domain(email) not in (FORBIDDEN_DOMAIN, BROKEN_DOMAIN)
+
+
+def _domain(email: str) -> str:
+    return email.rpartition("@")[2].casefold()
+
+
 def refuse_unreachable(email: str) -> None:
-    domain = email.rpartition("@")[2].casefold()
+    """:raises Refusal: 403/1024 and 403/1025 for the two domains that take no mail."""
+    domain = _domain(email)
     if domain == FORBIDDEN_DOMAIN:
         raise Refusal(403, "The address is in the list of forbidden addresses.", code=ADDRESS_FORBIDDEN, context={"email": email})
     if domain == BROKEN_DOMAIN:

@@ -23,7 +23,7 @@ BUSY_SECONDS = 30
 MAILS = """
 CREATE TABLE IF NOT EXISTS mails (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL CHECK (kind IN ('activation', 'email_change', 'report')),
+    kind TEXT NOT NULL CHECK (kind IN ('activation', 'password_reset', 'email_change', 'report')),
     user_id TEXT NOT NULL, sent_to TEXT NOT NULL, login TEXT NOT NULL, subject TEXT NOT NULL, sent_at TEXT NOT NULL,
     token TEXT NOT NULL UNIQUE, used_at TEXT, attachments TEXT NOT NULL DEFAULT ''
 )
@@ -239,12 +239,12 @@ class Storage:
         """Make the table of mails; one of an earlier sandbox knows fewer kinds, and is made anew with its rows."""
         with self.writing() as db:
             found = db.execute("SELECT sql FROM sqlite_master WHERE name = 'mails'").fetchone()
-            if found is None or "'report'" in found["sql"]:
+            if found is None or "'password_reset'" in found["sql"]:
                 db.execute(MAILS)
                 return
             db.execute("ALTER TABLE mails RENAME TO mails_before")
             db.execute(MAILS)
-            columns = "number, kind, user_id, sent_to, login, subject, sent_at, token, used_at"
+            columns = ", ".join(row["name"] for row in db.execute("PRAGMA table_info(mails_before)"))
             db.execute(f"INSERT INTO mails ({columns}) SELECT {columns} FROM mails_before")  # noqa: S608
             db.execute("DROP TABLE mails_before")
 
