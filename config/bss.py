@@ -23,7 +23,7 @@ from common import clock
 from common.periods import add_months
 from common.templatetags.show import money, month
 from ordering.models import Order
-from provisioning.models import Tenant, TenantUser, VendorReport
+from provisioning.models import Drift, Tenant, TenantUser, VendorReport
 
 CHART_MONTHS = 12
 COUNTED = 1000
@@ -120,6 +120,8 @@ SECTIONS: dict[str, list[Entry]] = {
         _list("Subscriptions", "autorenew", "billing.subscription"),
         _list("Services", "cloud_done", "provisioning.service"),
         _list("Tenants", "account_tree", "provisioning.tenant"),
+        _list("Differences at the vendor", "rule", "provisioning.drift", "drift"),
+        _list("Inspections", "radar", "provisioning.inspection"),
         _list("Vendor actions", "history", "provisioning.vendoraction"),
         _list("Holds", "pause_circle", "provisioning.hold"),
         _list("Logins at Acronis", "badge", "provisioning.tenantuser"),
@@ -222,6 +224,7 @@ _COUNTS: dict[str, tuple[str, Callable[[], int]]] = {
     "parked": ("billing.view_parkedaccount", lambda: _at_most(ParkedAccount.objects.all())),
     "drafts": ("billing.view_invoice", lambda: _at_most(_own(Invoice.objects.drafts()))),
     "unmapped": ("billing.view_unmappedusage", lambda: _at_most(UnmappedUsage.objects.all())),
+    "drift": ("provisioning.view_drift", lambda: _at_most(Drift.objects.open())),
     "reports": ("provisioning.view_vendorreport", lambda: _at_most(VendorReport.objects.filter(status="failed"))),
 }
 
@@ -285,6 +288,8 @@ def _service_cards(request: HttpRequest) -> list[Card]:
         cards += _card(_at_most(unconfirmed), *words, f"{tenants}?mail=unconfirmed", "is-due")
         failing = _at_most(Tenant.objects.exclude(last_error=""))
         cards += _card(failing, "tenant failing at Acronis", "tenants failing at Acronis", f"{tenants}?trouble=failing", "is-bad")
+    drift = reverse("admin:provisioning_drift_changelist")
+    cards += _card(needs(request).get("drift", 0), "difference at the vendor", "differences at the vendor", drift, "is-due")
     reports = reverse("admin:provisioning_vendorreport_changelist")
     failed = needs(request).get("reports", 0)
     return cards + _card(failed, "usage report failed", "usage reports failed", f"{reports}?status__exact=failed", "is-bad")

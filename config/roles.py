@@ -19,6 +19,8 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         "provisioning.tenantuser": ("view", "change"),
         "provisioning.service": ("view", "change", "terminate"),
         "provisioning.hold": ("view", "place"),
+        "provisioning.drift": ("view", "decide"),
+        "provisioning.vendor": ("inspect",),
         "provisioning.panel": ("open",),
         "provisioning.password": ("show",),
         "billing.subscription": READ,

@@ -64,10 +64,10 @@ def ask_inspection(*, service_manager_id: int, by: User | None, at: datetime) ->
     return inspection
 
 
-def ask_inspections(*, at: datetime) -> list[Inspection]:
-    """Have every service manager inspected that is in use and connected."""
+def ask_inspections(*, at: datetime, by: User | None = None) -> list[Inspection]:
+    """Have every service manager inspected that is in use and connected; see `ask_inspection`."""
     managers = ServiceManager.objects.filter(is_active=True, root_tenant_id__isnull=False).order_by("pk")
-    return [ask_inspection(service_manager_id=pk, by=None, at=at) for pk in managers.values_list("pk", flat=True)]
+    return [ask_inspection(service_manager_id=pk, by=by, at=at) for pk in managers.values_list("pk", flat=True)]
 
 
 def ring_due(*, at: datetime) -> None:
