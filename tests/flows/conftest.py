@@ -1,16 +1,23 @@
-"""One sandbox for all cases of a file, each case with a customer of its own; the vendor never knows of our rolled back rows."""
+"""The vendor of the flows: in process, one for all cases of a file, each with a customer of its own; or as a process of its own."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
+from config.keeper import free_port
 from provisioning import vendor
 from provisioning.models import ServiceManager
 from provisioning.operations import connection
 from sandbox import create_app
 from tests import factories
 from tests.flows.wire import Sandbox
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +49,34 @@ def manager(db: None, sandbox: Sandbox) -> ServiceManager:
     connection.fetch_services_definition(service_manager_id=made.pk, at=factories.AT)
     made.refresh_from_db()
     return made
+
+
+@pytest.fixture
+def sandbox_process(tmp_path: Path) -> Iterator[str]:
+    """The vendor as a process of its own, on loopback."""
+    port = free_port()
+    options = [
+        "--port",
+        str(port),
+        "--data",
+        str(tmp_path / "sandbox.sqlite3"),
+        "--client-id",
+        "till",
+        "--client-secret",
+        "s3cret",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", *options], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(100):
+            try:
+                urlopen(f"{url}/sandbox/clock", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=10)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
+
 from accounts.models import Organization
 from provisioning import vendor
 from provisioning.acronis.client import Acronis
@@ -83,7 +85,8 @@ def wished(manager: ServiceManager, consumer: Organization | None = None, **wish
         "email": "jane@example.com",
         **wish,
     }
-    service = wishes.wish_service(consumer=consumer, service_manager=manager, wish=wishes.ServiceWish(**facts), at=AT)
+    with transaction.atomic():
+        service = wishes.wish_service(consumer=consumer, service_manager=manager, wish=wishes.ServiceWish(**facts), at=AT)
     return Served(service.tenant, manager)
 
 
