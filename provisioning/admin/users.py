@@ -35,11 +35,11 @@ class UserCard:
 
 
 def _is_live(user: TenantUser) -> bool:
-    return user.gone_at is None
+    return user.gone_at is None and user.tenant.retired_at is None
 
 
 def _waits_for_activation(user: TenantUser) -> bool:
-    return user.gone_at is None and user.vendor_id is not None and user.activated_at is None
+    return _is_live(user) and user.vendor_id is not None and not users.is_activated(user)
 
 
 @admin.register(TenantUser)
@@ -172,12 +172,12 @@ class TenantUserAdmin(Ledger):
 def user_cards(request: HttpRequest, tenant: Tenant) -> list[UserCard]:
     """Return the tenant's users, each with the buttons that these staff may press now."""
     users_admin: Any = admin.site._registry[TenantUser]
-    people = tenant.users.order_by("pk").select_related("service_manager")
+    people = tenant.users.order_by("pk").select_related("service_manager", "tenant")
     return [UserCard(user, _access_words(user), _buttons(request, users_admin, user)) for user in people]
 
 
 def _buttons(request: HttpRequest, users_admin: TenantUserAdmin, user: TenantUser) -> list[dict[str, Any]]:
-    if user.gone_at is not None:
+    if not _is_live(user):
         return []
     buttons: list[dict[str, Any]] = []
     if request.user.has_perm(PANEL) and user.vendor_id is not None:
@@ -196,7 +196,7 @@ def _access_words(user: TenantUser) -> str:
         return "Not at Acronis yet"
     if user.password:
         return "By a generated password" if user.password_set_at else "By a generated password, which is being set"
-    if user.activated_at is not None:
+    if users.is_activated(user):
         return "Active"
     if user.activation == Activation.PASSWORD:
         return "By a generated password"
@@ -209,16 +209,14 @@ def _access_words(user: TenantUser) -> str:
 
 def _change(user: TenantUser, *, login: str, email: str) -> str:
     """Change what differs, and say so."""
-    changes = []
-    login = login.strip()
-    if login != user.login:
-        warning = "" if login.casefold() == user.login.casefold() else _unanswered(user.service_manager, login)
-        users.change_login(tenant_user_id=user.pk, login=login, at=clock.now())
-        changes.append(f"The login becomes {login} at Acronis within a minute.{warning}")
-    if email != user.email:
-        users.change_email(tenant_user_id=user.pk, email=email, at=clock.now())
-        changes.append(f"Acronis is told of {email}.")
-    return " ".join(changes) or "Nothing was changed."
+    is_other = login.strip().casefold() != user.login.casefold()
+    warning = _unanswered(user.service_manager, login) if is_other else ""
+    changed = users.change_sign_in(tenant_user_id=user.pk, login=login, email=email, at=clock.now())
+    sentences = {
+        "login": f"The login becomes {login.strip()} at Acronis within a minute.{warning}",
+        "email": f"Acronis is told of {email}.",
+    }
+    return " ".join(words for what, words in sentences.items() if what in changed) or "Nothing was changed."
 
 
 def _unanswered(manager: ServiceManager, login: str) -> str:
