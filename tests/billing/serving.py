@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
+
 from accounts.models import Organization
 from billing.models import Subscription
 from common import clock
@@ -24,12 +26,13 @@ def subscribed(organization: Organization, **facts: Any) -> Subscription:
 
 def served(acronis: LocalAcronis, consumer: Organization, *, activation: str = Activation.MAIL) -> Subscription:
     """A service that stands at the sandbox, since an hour."""
-    service = wishes.wish_service(
-        consumer=consumer,
-        service_manager=acronis.service_manager,
-        wish=replace(WISH, activation=activation),
-        at=clock.now() - timedelta(hours=1),
-    )
+    with transaction.atomic():
+        service = wishes.wish_service(
+            consumer=consumer,
+            service_manager=acronis.service_manager,
+            wish=replace(WISH, activation=activation),
+            at=clock.now() - timedelta(hours=1),
+        )
     converging.converge(service.tenant_id, clock=lambda: clock.now() - timedelta(minutes=59))
     return sold(service)
 

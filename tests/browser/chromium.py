@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from playwright.sync_api import Page
+
 LAUNCH: dict[str, Any] = {
     "executable_path": "/usr/bin/chromium",
     "args": [
@@ -14,3 +16,7 @@ LAUNCH: dict[str, Any] = {
         "--disable-sync",
     ],
 }
+
+
+def fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))

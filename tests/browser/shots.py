@@ -59,7 +59,36 @@ def _storefront(context: BrowserContext, url: str, folder: Path) -> None:
     page.locator("main a[href*='/lines/']").first.click()
     page.wait_for_timeout(800)
     _keep(page, folder, "06-explain")
+    _service(page, url, folder)
     context.close()
+
+
+def _service(page: Page, url: str, folder: Path) -> None:
+    """The service page and what is done from it; each step at the vendor is waited for."""
+    page.goto(f"{url}/services/")
+    page.click("main table a")
+    address = page.url
+    _keep(page, folder, "22-service")
+    page.goto(f"{address}sign-in/")
+    page.fill("[name=login]", "msp-admin")
+    page.fill("[name=password]", "short")
+    page.wait_for_timeout(1500)
+    page.click(NEXT)
+    _keep(page, folder, "23-username-refused")
+    page.goto(f"{address}reset-password/")
+    _keep(page, folder, "24-reset-password")
+    page.click(NEXT)
+    _keep(page, folder, "25-service-moving")
+    page.wait_for_selector("text=Show password", timeout=60_000)
+    page.click("text=Show password")
+    page.wait_for_selector("output")
+    _keep(page, folder, "26-service-password")
+    with page.expect_popup() as opened:
+        page.click("text=Login to your panel")
+    opened.value.wait_for_url("**/mc/")
+    opened.value.close()
+    page.goto(address)
+    _keep(page, folder, "27-service-history")
 
 
 def _partner(context: BrowserContext, url: str, folder: Path) -> None:
@@ -134,6 +163,13 @@ def _back_office(context: BrowserContext, url: str, folder: Path) -> None:
     _keep(page, folder, "33-bss-orders-to-execute")
     page.goto(f"{url}/bss/ordering/order/")
     _keep(page, folder, "34-bss-orders")
+    page.goto(f"{url}/bss/billing/subscription/")
+    page.locator("#result_list tbody a").first.click()
+    _keep(page, folder, "38-bss-subscription")
+    terminate = page.locator("a:has-text('Terminate')")
+    if terminate.count():
+        terminate.first.click()
+        _keep(page, folder, "39-bss-terminate")
     context.clear_cookies()
     _sign_in(page, url, BERT)
     page.goto(f"{url}/bss/")
