@@ -1,12 +1,15 @@
 """The application: puts the parts together, opens one transaction per change, turns refusals into envelopes."""
 
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
 
 from sandbox import (
     app_settings,
@@ -82,6 +85,21 @@ PARTS = (
 LARGEST_BODY = 2 * 1024 * 1024
 
 
+class LateRule(Rule):
+    """
+    A route whose address is compiled when it is first asked for.
+
+    Few ever are. Compiling all of them takes longer than the rest of a start, and tests start hundreds of sandboxes.
+    """
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        @cache
+        def compiled() -> Callable[..., tuple[str, str]]:
+            return super(LateRule, self)._compile_builder(append_unknown)
+
+        return lambda rule, **values: compiled()(rule, **values)
+
+
 def create_app(
     *,
     storage_path: str | Path | None = None,
@@ -109,6 +127,7 @@ def create_app(
     :param customers: so many invented customers, spread over these resellers and the provider.
     """
     app = Flask(__name__)
+    app.url_rule_class = LateRule
     storage = Storage(storage_path)
     app.extensions["sandbox"] = storage
     storage.start_clock(moment(now))
