@@ -22,7 +22,7 @@ from ordering.models import Order, OrderLine, OrderToExecute, TermsAcceptance
 from ordering.operations import orders
 from provisioning.acronis.errors import AcronisError
 from provisioning.models import TenantUser
-from provisioning.operations.preview import what_would_change
+from provisioning.operations.preview import steps_of_order
 from provisioning.operations.wishes import ServiceWish
 
 EXECUTE = "ordering.execute_order"
@@ -264,10 +264,10 @@ def _preview(order: Order, line: OrderLine) -> dict[str, Any]:
         role=line.role,
     )
     try:
-        sentences = what_would_change(consumer=order.consumer, service_manager=line.plan.service_manager, wish=wish)
+        steps = steps_of_order(consumer=order.consumer, service_manager=line.plan.service_manager, wish=wish)
     except (AcronisError, DomainError) as error:
         return {"line": line, "problem": str(error)}
-    return {"line": line, "sentences": sentences}
+    return {"line": line, "steps": steps}
 
 
 def _history(order: Order) -> list[dict[str, Any]]:

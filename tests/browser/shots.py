@@ -163,6 +163,7 @@ def _back_office(context: BrowserContext, url: str, folder: Path) -> None:
     _keep(page, folder, "33-bss-orders-to-execute")
     page.goto(f"{url}/bss/ordering/order/")
     _keep(page, folder, "34-bss-orders")
+    _vendor_pages(page, url, folder)
     page.goto(f"{url}/bss/billing/subscription/")
     page.locator("#result_list tbody a").first.click()
     _keep(page, folder, "38-bss-subscription")
@@ -181,6 +182,38 @@ def _back_office(context: BrowserContext, url: str, folder: Path) -> None:
             page.locator("#result_list tbody a").first.click()
             _keep(page, folder, f"37-bss-{name}-one")
     context.close()
+
+
+def _vendor_pages(page: Page, url: str, folder: Path) -> None:
+    """A reseller's synchronization, a tenant, its service and the moves of each."""
+    page.goto(f"{url}/bss/accounts/organization/?kind__exact=reseller")
+    page.locator("#result_list tbody a").first.click()
+    page.click(".bss-moves a:has-text('Acronis')")
+    _keep(page, folder, "40-bss-reseller")
+    page.click("button[name=preview]")
+    _keep(page, folder, "41-bss-reseller-preview")
+    page.goto(f"{url}/bss/provisioning/tenant/?kind__exact=customer")
+    page.locator("#result_list tbody a").first.click()
+    tenant = page.url.removesuffix("change/")
+    _keep(page, folder, "42-bss-tenant")
+    page.goto(f"{tenant}suspend/")
+    _keep(page, folder, "43-bss-suspend")
+    page.goto(f"{url}/bss/provisioning/tenantuser/")
+    _keep(page, folder, "44-bss-logins")
+    page.goto(f"{url}/bss/provisioning/service/?ended_at__isempty=1")
+    page.locator("#result_list tbody a").first.click()
+    service = page.url.removesuffix("change/")
+    _keep(page, folder, "45-bss-service")
+    page.goto(f"{service}licensing/")
+    page.select_option("[name=protection_model]", "per_workload")
+    page.click("form.bss-form button[type=submit]")
+    _keep(page, folder, "46-bss-licensing")
+    page.goto(f"{service}quotas/")
+    page.locator("input[name^='hard-']").nth(1).fill("5")
+    page.click("button:has-text('Save quotas')")
+    _keep(page, folder, "47-bss-quotas")
+    page.goto(f"{url}/bss/provisioning/vendoraccess/")
+    _keep(page, folder, "48-bss-accesses")
 
 
 def _sign_in(page: Page, url: str, person: Person) -> None:

@@ -1,5 +1,7 @@
 """The vendor in the back office, with the real client on the sandbox."""
 
+from uuid import uuid4
+
 import pytest
 from django.urls import reverse
 
@@ -182,3 +184,43 @@ def test_a_wrong_address_in_the_database_is_a_sentence_for_whoever_asks(db):
 
     with pytest.raises(logins.CannotCheck, match="cannot be asked: 'junk' is not the web address of a data centre"):
         logins.check_login(service_manager=manager, login="jane.doe")
+
+
+def test_each_default_storage_is_chosen_among_those_that_can_do_it(personas, acronis):
+    manager = acronis.service_manager
+    capabilities = {"default_backup_storage": "backup", "default_file_storage": "files_cloud"}
+    elsewhere = VendorStorage.objects.create(
+        service_manager=factories.ServiceManagerFactory(),
+        infra_id=uuid4(),
+        name="Elsewhere",
+        capabilities=["backup", "files_cloud"],
+    )
+    withdrawn = VendorStorage.objects.create(
+        service_manager=manager, infra_id=uuid4(), name="Withdrawn", capabilities=["backup", "files_cloud"], is_offered=False
+    )
+
+    form = personas.client("mira").get(url("change", manager)).context["adminform"].form
+
+    for field, capability in capabilities.items():
+        offered = list(form.fields[field].queryset)
+        assert offered
+        assert all(capability in storage.capabilities for storage in offered)
+        assert not {elsewhere, withdrawn} & set(offered)
+
+
+def test_a_storage_that_cannot_do_it_is_refused_beside_its_field(personas, acronis):
+    manager = acronis.service_manager
+    tapes = VendorStorage.objects.create(service_manager=manager, infra_id=uuid4(), name="Tapes", capabilities=["tapes"])
+
+    page = personas.client("mira").post(url("change", manager), filled(manager, default_backup_storage=tapes.pk))
+
+    assert page.context["adminform"].form.errors["default_backup_storage"]
+
+
+@pytest.mark.parametrize("calls", ["0", "65", "abc", ""])
+def test_a_number_of_calls_at_a_time_that_cannot_be_is_refused(personas, calls):
+    manager = factories.ServiceManagerFactory()
+
+    page = personas.client("mira").post(url("change", manager), filled(manager, max_parallel_calls=calls))
+
+    assert page.context["adminform"].form.errors["max_parallel_calls"]
