@@ -189,6 +189,7 @@ def wish_of(tenant: Tenant, offer: Offer, rows: WishRows | None = None) -> Tenan
         return TenantWish(**facts, items=items, users=users)
     if rows.service is None:
         raise NothingWished(f"{tenant.organization} has no live service; nothing is to be done at Acronis.")
+    rows.service.service_manager = tenant.service_manager  # read with its default storages already
     items = customer_items(offer, parent=parent_id(tenant), choice=choice_of(rows.service))
     return TenantWish(**facts, items=items, users=users, pricing_mode=rows.service.pricing_mode)
 

@@ -372,7 +372,7 @@ class _Convergence:
         return self.tenant.users.live().get(login__iexact=login)
 
     def _user_id(self, login: str) -> str:
-        return str(self._user(login).vendor_id or self.user_ids[login.casefold()])
+        return self.user_ids.get(login.casefold()) or str(self._user(login).vendor_id)
 
     def _remember_user(self, user: TenantUser, vendor_id: str) -> None:
         """Somebody deleted the user in the portal if it had another id: the new one has no password, and was told nothing yet."""
