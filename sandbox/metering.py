@@ -140,16 +140,23 @@ def life_of(tenant: sqlite3.Row, *, enabled_at: str | None = None, disabled_at: 
     A suspended tenant goes on: its data stays, and the vendor goes on billing. A switch to production in the middle of a month
     makes the whole month production.
     """
-    born = date_of(tenant["created_at"])
     ends = [date_of(at) for at in (disabled_at, tenant["deleted_at"]) if at]
     production_from = tenant["production_from"]
-    return Life(
-        seed=tenant["customer_id"] or tenant["id"],
-        born=born,
-        first=max(born, date_of(enabled_at)) if enabled_at else born,
+    return new_life(
+        tenant["customer_id"] or tenant["id"],
+        created_at=tenant["created_at"],
+        enabled_at=enabled_at,
         last=min(ends) if ends else None,
         production_from=date_of(production_from).replace(day=1) if production_from else None,
     )
+
+
+def new_life(
+    seed: str, *, created_at: str, enabled_at: str | None, last: date | None = None, production_from: date | None = None
+) -> Life:
+    """The days of an item that was enabled when its tenant was created or, at a time of its own, later."""
+    born = date_of(created_at)
+    return Life(seed, born, max(born, date_of(enabled_at)) if enabled_at else born, last, production_from)
 
 
 def date_of(at: str) -> date:

@@ -73,10 +73,18 @@ def enabled_keys(tenant_id: str) -> set[Key]:
     return {(row["name"], row["infra_id"]) for row in rows}
 
 
-def listed_keys(tenant: sqlite3.Row, held: Mapping[Key, Holding]) -> list[Key]:
-    """What the tenant has or may have, without services that were removed from it, in the order of the catalogue."""
+def listed_keys(tenant: sqlite3.Row, held: Mapping[Key, Holding], *, status: int | None = None) -> list[Key]:
+    """
+    What the tenant has or may have, without services that were removed from it, in the order of the catalogue.
+
+    :param status: only what is switched on (1), or only what is not (0).
+    """
     removed = removed_applications(tenant["id"])
-    keys = {key for key, holding in held.items() if holding.status} | enabled_keys(tenant["parent_id"])
+    keys = {key for key, holding in held.items() if holding.status}
+    if status == 0:
+        keys = enabled_keys(tenant["parent_id"]) - keys
+    elif status is None:
+        keys |= enabled_keys(tenant["parent_id"])
     return sorted((key for key in keys if ITEMS[key[0]].application_id not in removed), key=in_order)
 
 
@@ -112,8 +120,8 @@ def item_object(key: Key, holding: Holding, *, tenant_id: str) -> dict[str, Any]
 
 def item_objects(tenant: sqlite3.Row, *, status: int | None = None) -> list[dict[str, Any]]:
     held = holdings(tenant["id"])
-    found = (item_object(key, held.get(key, Holding()), tenant_id=tenant["id"]) for key in listed_keys(tenant, held))
-    return [item for item in found if status is None or item["status"] == status]
+    keys = listed_keys(tenant, held, status=status)
+    return [item_object(key, held.get(key, Holding()), tenant_id=tenant["id"]) for key in keys]
 
 
 @routes.get("/tenants/<tenant_id>/offering_items")

@@ -14,7 +14,7 @@ from flask import Blueprint, Response
 
 from sandbox import auth, current, metering, offering_items, tree
 from sandbox.answers import answer, stamp
-from sandbox.definitions import ITEMS, RANGE_USAGES, Item
+from sandbox.definitions import ITEMS, Item
 from sandbox.errors import ITEM_UNAVAILABLE, QUOTA_EXCEEDED, Refusal, bad_request, forbidden
 from sandbox.incoming import integer, json_body, listing, mapping, query_names, query_uuids, required
 from sandbox.offering_items import Holding, Key
@@ -65,7 +65,7 @@ def _amounts(tenant: sqlite3.Row, today: date, *, usage_name: str | None = None)
     """What every customer at or below the tenant uses today, added up per item; of one usage name only, if it is given."""
     names = [name for name, item in ITEMS.items() if item.is_metered and usage_name in (None, item.usage_name)]
     rows = current.db().execute(
-        "SELECT t.id, t.customer_id, t.created_at, t.deleted_at, t.production_from, o.name, o.infra_id, o.enabled_at,"  # noqa: S608
+        "SELECT t.id, t.customer_id, t.created_at, o.name, o.infra_id, o.enabled_at,"  # noqa: S608
         " r.value AS reported FROM tenants t JOIN offering_items o ON o.tenant_id = t.id LEFT JOIN reported_usages r"
         " ON r.tenant_id = o.tenant_id AND r.name = o.name AND r.infra_id = o.infra_id"
         " WHERE t.path >= ? AND t.path < ? AND t.kind = 'customer' AND t.deleted_at IS NULL AND o.status = 1"
@@ -83,20 +83,15 @@ def _amounts(tenant: sqlite3.Row, today: date, *, usage_name: str | None = None)
 def _amounts_of(row: sqlite3.Row, today: date) -> Amounts:
     if row["reported"] is not None:
         return row["reported"], row["reported"]
-    usage_name = ITEMS[row["name"]].usage_name
-    if metering.meter(row["customer_id"] or row["id"], usage_name) is None:
-        return 0, 0
-    return _metered(metering.life_of(row, enabled_at=row["enabled_at"]), usage_name, today)
+    seed, usage_name = row["customer_id"] or row["id"], ITEMS[row["name"]].usage_name
+    return _metered(seed, row["created_at"], row["enabled_at"], usage_name, today)
 
 
 @lru_cache(maxsize=200_000)
-def _metered(life: metering.Life, usage_name: str, today: date) -> Amounts:
+def _metered(seed: str, created_at: str, enabled_at: str | None, usage_name: str, today: date) -> Amounts:
     """The invented amounts are a pure function, and a partner's usage asks for those of ten thousand customers again and again."""
-    if usage_name in RANGE_USAGES:
-        used_up = metering.series(life, usage_name, life.first, today)
-        return (used_up.absolute or [0])[-1], sum(used_up.delta)
-    level = metering.level_on(life, usage_name, today)
-    return level, level
+    life = metering.new_life(seed, created_at=created_at, enabled_at=enabled_at)
+    return metering.level_on(life, usage_name, today), metering.total_until(life, usage_name, today)
 
 
 def _usage_object(tenant: sqlite3.Row, key: Key, holding: Holding, amounts: Amounts, today: date) -> dict[str, Any]:
