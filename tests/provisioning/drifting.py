@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
+
 from provisioning import vendor
 from provisioning.acronis.client import Acronis
 from provisioning.acronis.types import OfferingItem, OfferingItemChange, Quota
@@ -28,7 +30,8 @@ def customer(acronis, *, name="Dora Design", login="jane.doe", parent=None, **wi
     wished = wishes.ServiceWish(
         ProtectionModel.PER_GIGABYTE, FileSyncModel.PER_USER, login=login, email=f"{login}@example.com", **wish
     )
-    tenant = wishes.wish_service(consumer=consumer, service_manager=acronis.service_manager, wish=wished, at=AT).tenant
+    with transaction.atomic():
+        tenant = wishes.wish_service(consumer=consumer, service_manager=acronis.service_manager, wish=wished, at=AT).tenant
     converging.converge(tenant.pk, clock=clock)
     tenant.refresh_from_db()
     return tenant
