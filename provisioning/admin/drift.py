@@ -9,12 +9,15 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
 from unfold.decorators import display
 
 from accounts.models import Organization
 from common import clock
 from common.bss import Ledger, Move, link, related, staff
 from common.errors import DomainError
+from common.templatetags.show import day
 from provisioning import exports
 from provisioning.admin.asking import id_sent
 from provisioning.admin.inspections import INSPECT
@@ -144,17 +147,8 @@ class DriftAdmin(Ledger):
 
     page_template = "admin/provisioning/drift.html"
     list_before_template = "admin/provisioning/_drift_tools.html"
-    list_display = (
-        "kind_label",
-        "organization_shown",
-        "sentence",
-        "wished",
-        "found",
-        "affected",
-        "first_seen_at",
-        "state",
-        "decide",
-    )
+    list_display = ("kind_label", "state", "decide", "who", "sentence", "wished_and_found", "since")
+    list_display_links = ("kind_label", "sentence")
     list_select_related = ("tenant__organization__parent", "tenant__service_manager", "decided_by")
     list_filter = (StateFilter, KindFilter, ResellerFilter, ManagerFilter, FoundByFilter)
     search_fields = (
@@ -178,6 +172,9 @@ class DriftAdmin(Ledger):
         counted = Service.objects.live().filter(mine).order_by().annotate(all=Value(1)).values("all").annotate(n=Count("pk"))
         return super().get_queryset(request).annotate(live_services=Coalesce(Subquery(counted.values("n")), 0))
 
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        return [name for name in self.list_display if name != "decide" or self.has_decide_permission(request)]
+
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(DECIDE)
 
@@ -187,16 +184,19 @@ class DriftAdmin(Ledger):
     def kind_label(self, row: Drift) -> str:
         return KIND_NAMES.get(row.kind, row.kind)
 
-    @display(description="organization", ordering="tenant__organization__name")
-    def organization_shown(self, row: Drift) -> str:
+    @display(description="who is affected", ordering="tenant__organization__name")
+    def who(self, row: Any) -> str:
         organization = row.tenant.organization
-        return link(reverse("admin:accounts_organization_change", args=[organization.pk]), organization.name)
-
-    @display(description="who is affected")
-    def affected(self, row: Any) -> str:
-        reseller = row.tenant.organization.reseller
         services = f"{row.live_services} live service{'' if row.live_services == 1 else 's'}"
-        return f"{services}, of {reseller.name}" if reseller else services
+        return format_html(
+            "{}<br>{}",
+            link(reverse("admin:accounts_organization_change", args=[organization.pk]), organization.name),
+            f"{services}, of {organization.reseller.name}" if organization.reseller else services,
+        )
+
+    @display(description="wished and found")
+    def wished_and_found(self, row: Drift) -> str:
+        return format_html("Wished: {}<br>Found: {}", row.wished, row.found) if row.wished or row.found else ""
 
     @display(description="state", label=STATUS_COLOURS)
     def state(self, row: Drift) -> tuple[str, str]:
@@ -206,7 +206,13 @@ class DriftAdmin(Ledger):
 
     @display(description="decide")
     def decide(self, row: Drift) -> str:
-        return link(self.url_of(row), "Decide") if is_open(row) else ""
+        if not is_open(row):
+            return ""
+        return format_html("{} {}", link(self.url_of(row, "repair"), "Repair"), link(self.url_of(row, "adopt"), "Adopt"))
+
+    @display(description="since", ordering="first_seen_at")
+    def since(self, row: Drift) -> str:
+        return day(timezone.localtime(row.first_seen_at).date())
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         extra = {

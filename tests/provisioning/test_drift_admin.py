@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from provisioning.models import Drift, Inspection, Tenant
@@ -53,7 +54,8 @@ def test_the_list_shows_what_is_open_and_who_is_affected(personas):
     text = page.content.decode()
     for words in ("Café Carol", "1 live service, of Alster IT", "Enable notarizations", "on, no quota", "To be decided"):
         assert words in text
-    assert url("change", row) in text
+    for name in ("change", "repair", "adopt"):
+        assert url(name, row) in text
 
 
 def test_of_a_reseller_the_services_below_are_affected(personas):
@@ -199,6 +201,7 @@ def test_only_who_may_decide_decides(personas, found):
     personas.bert.groups.get().permissions.add(*_permissions("view_drift"))
 
     assert client.get(url("change", found)).status_code == 200
+    assert url("repair", found) not in client.get(reverse(LIST)).content.decode()
     assert url("repair", found) not in client.get(url("change", found)).content.decode()
     for move in ("repair", "adopt"):
         assert client.post(url(move, found)).status_code == 403
@@ -209,8 +212,6 @@ def test_only_who_may_decide_decides(personas, found):
 
 
 def _permissions(*names):
-    from django.contrib.auth.models import Permission
-
     return Permission.objects.filter(codename__in=names)
 
 
