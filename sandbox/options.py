@@ -31,24 +31,32 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> Parser:
-    parser = Parser(prog="python -m sandbox", description="A local Acronis for development and tests.", allow_abbrev=False)
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--port", type=_whole(most=65_535), default=8010, help="0 takes a free one")
-    parser.add_argument("--data", metavar="FILE", type=Path, default=Path("var/sandbox.sqlite3"), help="where everything is kept")
+    parser = Parser(
+        prog="python -m sandbox",
+        description="A local Acronis for development and tests. sandbox/README.md says what it does and how to make it fail.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
+    add("--port", metavar="N", type=_whole(most=65_535), default=8010, help="0 takes a free one (%(default)s)")
+    add("--data", metavar="FILE", type=Path, default=Path("var/sandbox.sqlite3"), help="where everything is kept (%(default)s)")
     # Secrets may come by the environment: a command line is read by everybody on the machine.
-    parser.add_argument("--client-id", type=_filled, default=os.environ.get("SANDBOX_CLIENT_ID") or CLIENT_ID)
-    parser.add_argument("--client-secret", type=_filled, default=os.environ.get("SANDBOX_CLIENT_SECRET") or CLIENT_SECRET)
-    parser.add_argument("--login", type=_filled, default=LOGIN, help="the provider's administrator")
-    parser.add_argument("--password", type=_filled, default=PASSWORD, help="of the administrator and of invented users")
-    parser.add_argument(
-        "--latency-ms", metavar="MS", type=_whole(most=LONGEST_LATENCY_MS), default=0, help="what each call takes at least"
+    client_id, client_secret = os.environ.get("SANDBOX_CLIENT_ID"), os.environ.get("SANDBOX_CLIENT_SECRET")
+    add("--client-id", metavar="ID", type=_filled, default=client_id or CLIENT_ID, help="the API client (%(default)s)")
+    add(
+        "--client-secret",
+        metavar="SECRET",
+        type=_filled,
+        default=client_secret or CLIENT_SECRET,
+        help=f"its secret ({CLIENT_SECRET}); both also by SANDBOX_CLIENT_ID and SANDBOX_CLIENT_SECRET",
     )
-    parser.add_argument("--legacy-standard", action="store_true", help="offer the legacy edition `standard` as well")
-    parser.add_argument("--partners", metavar="N", type=_whole(most=MOST), default=0, help="invent so many resellers")
-    parser.add_argument("--customers", metavar="N", type=_whole(most=MOST), default=0, help="invent so many customers")
-    parser.add_argument(
-        "--now", metavar="TIME", type=_moment, help="what the clock shows first, as 2026-10-01T08:00:00Z; default the real time"
-    )
+    add("--login", type=_filled, default=LOGIN, help="the provider's administrator (%(default)s)")
+    add("--password", type=_filled, default=PASSWORD, help="of the administrator and of invented users (%(default)s)")
+    add("--latency-ms", metavar="MS", type=_whole(most=LONGEST_LATENCY_MS), default=0, help="what each call takes at least")
+    add("--legacy-standard", action="store_true", help="offer the legacy edition `standard` as well; once offered it stays")
+    add("--partners", metavar="N", type=_whole(most=MOST), default=0, help="invent so many resellers")
+    add("--customers", metavar="N", type=_whole(most=MOST), default=0, help="invent so many customers, spread over the resellers")
+    add("--now", metavar="TIME", type=_moment, help="what the clock shows first, as 2026-10-01T08:00:00Z (the real time)")
     return parser
 
 
