@@ -264,9 +264,5 @@ def counterpart(item: Item, edition: str) -> Item | None:
     )
 
 
-def application_of_edition(edition: str) -> str | None:
-    return EDITIONS.get(edition)
-
-
 def usage_names_of(application_id: str) -> list[str]:
     return sorted({item.usage_name for item in ITEMS.values() if item.application_id == application_id})

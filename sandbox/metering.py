@@ -129,9 +129,6 @@ class Life:
     last: date | None
     production_from: date | None
 
-    def is_production(self, day: date) -> bool:
-        return self.production_from is None or day >= self.production_from
-
 
 def life_of(tenant: sqlite3.Row, *, enabled_at: str | None = None, disabled_at: str | None = None) -> Life:
     """

@@ -8,7 +8,6 @@ from flask import url_for
 
 from sandbox import current, definitions, tree
 
-LINKS = {"report": "report_pages.read_mail"}  # where the links of mails lead that are not followed but read
 # Tenants in the order of their tree: below each its children by name. 0x1F is not found in names a person would type.
 TREE = """
 WITH RECURSIVE branch (id, depth, place, route) AS (
