@@ -73,6 +73,7 @@ GUIDES_REPORT_FORMATS = ["json_v2_0"]  # in the vendor's guide, not in the descr
 RECORDED_TOKEN_ERRORS = ["invalid_client", "invalid_grant", "invalid_scope", "unsupported_grant_type", "unauthorized_client"]
 
 
+@cache
 def published() -> dict[str, Any]:
     """The vendor's description as it is."""
     found: dict[str, Any] = yaml.safe_load(SPEC.read_text())
@@ -82,7 +83,7 @@ def published() -> dict[str, Any]:
 @cache
 def described() -> dict[str, Any]:
     """The vendor's description, with the statuses and words above and `infra_id: null`, which real answers carry."""
-    found = published()
+    found = deepcopy(published())
     schemas = found["components"]["schemas"]
     schemas["offeringItem"]["properties"]["infra_id"] = {"$ref": "#/components/schemas/uuidOrNull"}
     schemas["report"]["properties"]["parameters"]["properties"]["formats"]["items"]["enum"] += GUIDES_REPORT_FORMATS
