@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import Permission
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -31,9 +32,10 @@ def served(acronis: Any, consumer: Organization | None = None, **wish: Any) -> S
         **wish,
     }
     consumer = consumer or factories.OrganizationFactory(name="Dora Design")
-    service = wishes.wish_service(
-        consumer=consumer, service_manager=acronis.service_manager, wish=wishes.ServiceWish(**facts), at=AT
-    )
+    with transaction.atomic():
+        service = wishes.wish_service(
+            consumer=consumer, service_manager=acronis.service_manager, wish=wishes.ServiceWish(**facts), at=AT
+        )
     converge(service)
     return Service.objects.get(pk=service.pk)
 
