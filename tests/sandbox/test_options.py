@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox import definitions
+from sandbox import behaviour, definitions, options
 from tests.sandbox.conftest import NOW, Caller
 
 PROVIDER = definitions.PROVIDER_TENANT
@@ -75,6 +75,15 @@ def test_bad_options_are_refused_in_one_sentence(arguments: list[str], says: str
     told = refused("--data", str(tmp_path / "sandbox.sqlite3"), *arguments)
 
     assert told.startswith(f"python -m sandbox: {says}")
+
+
+def test_readme_and_help_tell_every_option() -> None:
+    readme, told = behaviour.README.read_text(encoding="utf-8"), options.parser().format_help()
+    known = {word for action in options.parser()._actions for word in action.option_strings if word.startswith("--")} - {"--help"}
+
+    assert {word for word in known if f"`{word}" not in readme} == set()
+    assert {word for word in known if word not in told} == set()
+    assert {action.dest for action in options.parser()._actions if not action.help} == set()
 
 
 @pytest.mark.process
