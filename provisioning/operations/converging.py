@@ -5,14 +5,14 @@ Observe, plan, carry out one action at a time and record each, until the plan is
 run again, because it looks before it acts. Create, change, repair, enable, disable and delete are all this one thing.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from common.errors import DomainError
 from common.locks import Busy, alone
@@ -21,7 +21,7 @@ from provisioning.acronis.client import Acronis
 from provisioning.acronis.errors import AcronisError, Conflict, NotFound, QuotaVersionConflict
 from provisioning.acronis.types import OfferingItemChange, Quota, VendorTenant
 from provisioning.locks import TENANT
-from provisioning.models import Drift, Tenant, TenantUser, VendorAction
+from provisioning.models import Drift, Service, Tenant, TenantUser, VendorAction
 from provisioning.observing import (
     Offer,
     facts_wish,
@@ -49,6 +49,12 @@ WISHED_OF = (
     "parent",
     *(f"service_manager__default_{kind}_storage" for kind in ("backup", "file", "disaster_recovery")),
 )
+STORAGE_FIELDS = {
+    "backup": "backup_storage",
+    "files_cloud": "file_storage",
+    "disaster_recovery": "disaster_recovery_storage",
+}
+STORAGE_OPEN = Q(backup_storage=None) | Q(file_storage=None) | Q(disaster_recovery_storage=None)
 LONGEST_PAUSE = timedelta(hours=6)  # whatever a Retry-After says
 NAME_TAKEN = 1004
 BACKOFF = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))
@@ -130,6 +136,7 @@ class _Convergence:
             wish = replace(wish, users=() if wish.is_retired else users_wish(self.tenant))
             actions = [action for action in plan(wish, observed) if action not in self.told]
             if not actions:
+                self._keep_storages(wish.items)
                 self._record_agreement()
                 return
             try:
@@ -410,6 +417,21 @@ class _Convergence:
         self.tenant.actions.filter(status=VendorAction.Status.STARTED).update(
             status=VendorAction.Status.INTERRUPTED, ended_at=self.clock(), error="The worker was stopped before the answer came."
         )
+
+    def _keep_storages(self, items: Iterable[Item]) -> None:
+        """Write down where the data of a service lies, so that another default, chosen later, does not ask to move it."""
+        service = self.tenant.services.live().filter(STORAGE_OPEN).first()
+        if service is None:
+            return
+        infra_ids = {item.storage_type: item.infra_id for item in items if item.infra_id}
+        rows = {str(row.infra_id): row for row in self.tenant.service_manager.storages.filter(infra_id__in=infra_ids.values())}
+        found = {
+            STORAGE_FIELDS[storage_type]: rows[infra_id]
+            for storage_type, infra_id in infra_ids.items()
+            if service.storages[storage_type] is None and infra_id in rows
+        }
+        if found:
+            Service.objects.filter(pk=service.pk, wished_at=service.wished_at).update(**found)
 
     def _record_agreement(self) -> None:
         at = self.clock()

@@ -43,6 +43,20 @@ def test_there_is_one_storage_of_each_type(acronis):
         assert len([item for item in it.items if item.name == name]) == 1, name
 
 
+def test_another_default_storage_moves_nobody_who_is_served_already(acronis):
+    manager = acronis.service_manager
+    it = served(manager)
+    [before] = [item.infra_id for item in it.items if item.name == STORAGE]
+    manager.default_backup_storage = manager.storages.filter(capabilities__contains=["backup"]).exclude(infra_id=before).get()
+    manager.save()
+
+    it.converge()
+
+    assert [item.infra_id for item in it.items if item.name == STORAGE] == [before]
+    assert it.done.count("set_items") == 1
+    assert str(it.service.backup_storage.infra_id) == before
+
+
 # --- Quotas ---------------------------------------------------------------------------------------------------------------
 
 
