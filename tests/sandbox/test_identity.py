@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import httpx
 import jwt
+import time_machine
 
 from sandbox import definitions
 from sandbox.app import CLIENT_ID, CLIENT_SECRET, LOGIN, PASSWORD
@@ -60,6 +61,18 @@ def test_token_survives_a_restart_and_the_clock_moving_on(start: Callable[..., h
     again = start(now=None).get(f"/api/2/tenants/{PROVIDER}", headers=before.headers)
 
     assert again.status_code == 200
+
+
+def test_token_ends_after_two_hours_of_the_machines_clock(call: Caller) -> None:
+    issued_at = time.time()
+
+    answers = {}
+    for seconds in (0, 7190, 7210):
+        with time_machine.travel(issued_at + seconds, tick=False):
+            answers[seconds] = call("GET", f"/tenants/{PROVIDER}")
+
+    assert {seconds: answer.status_code for seconds, answer in answers.items()} == {0: 200, 7190: 200, 7210: 401}
+    assert answers[7210].json()["error"]["code"] == 1000
 
 
 def test_client_tells_its_own_tenant(call: Caller) -> None:
