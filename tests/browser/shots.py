@@ -194,7 +194,7 @@ def _vendor_pages(page: Page, url: str, folder: Path) -> None:
     _keep(page, folder, "41-bss-reseller-preview")
     page.goto(f"{url}/bss/provisioning/tenant/?kind__exact=customer")
     page.locator("#result_list tbody a").first.click()
-    tenant = page.url.removesuffix("change/")
+    tenant = page.url.partition("change/")[0]
     _keep(page, folder, "42-bss-tenant")
     page.goto(f"{tenant}suspend/")
     _keep(page, folder, "43-bss-suspend")
@@ -202,7 +202,7 @@ def _vendor_pages(page: Page, url: str, folder: Path) -> None:
     _keep(page, folder, "44-bss-logins")
     page.goto(f"{url}/bss/provisioning/service/?ended_at__isempty=1")
     page.locator("#result_list tbody a").first.click()
-    service = page.url.removesuffix("change/")
+    service = page.url.partition("change/")[0]
     _keep(page, folder, "45-bss-service")
     page.goto(f"{service}licensing/")
     page.select_option("[name=protection_model]", "per_workload")

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Organization
 from provisioning.models import Service
 from provisioning.operations import converging, wishes
 from tests import factories
@@ -22,7 +21,7 @@ def later() -> datetime:
     return LATER
 
 
-def served(acronis: Any, consumer: Organization | None = None, **wish: Any) -> Service:
+def served(acronis: Any, consumer: Any = None, **wish: Any) -> Service:
     """Return a service that stands at the vendor; its user is jane.doe."""
     facts: dict[str, Any] = {
         "protection_model": "per_gigabyte",
@@ -50,7 +49,7 @@ def url(name: str, row: Any) -> str:
 
 def staff_with(*permissions: str) -> Client:
     """Return the browser of somebody on the staff who may do exactly this."""
-    person = factories.UserFactory(is_staff=True)
+    person: Any = factories.UserFactory(is_staff=True)
     for permission in permissions:
         app, _, codename = permission.partition(".")
         person.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
