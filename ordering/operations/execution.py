@@ -16,7 +16,7 @@ from common.errors import DomainError
 from common.locks import Busy, alone
 from ordering import emails
 from ordering.models import Order, OrderLine
-from provisioning.acronis.errors import AcronisError
+from provisioning.acronis.errors import AcronisError, NotSent
 from provisioning.operations import converging, wishes
 
 Clock = Callable[[], datetime]
@@ -129,13 +129,14 @@ def _pause(line_id: int, error: AcronisError, *, at: datetime) -> None:
     if found is None:
         return
     order, line = found
-    line.attempts += 1
+    if not isinstance(error, NotSent):  # what was never sent was no try
+        line.attempts += 1
     if line.attempts >= MAX_ATTEMPTS:
         _fail_locked(order, line, f"{_with_advice(error)} We tried {line.attempts} times.", at=at)
         return
     asked = timedelta(seconds=error.retry_after or 0)
     line.error = str(error)[:1000]
-    line.next_try_at = at + min(max(asked, PAUSES[line.attempts - 1]), LONGEST_PAUSE)
+    line.next_try_at = at + min(max(asked, PAUSES[max(line.attempts - 1, 0)]), LONGEST_PAUSE)
     line.save(update_fields=["attempts", "error", "next_try_at"])
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from common.locks import Busy, alone
 from common.periods import Period
 from provisioning import vendor
-from provisioning.acronis.errors import AcronisError, BadRequest
+from provisioning.acronis.errors import AcronisError, BadRequest, NotSent
 from provisioning.locks import REPORT
 from provisioning.models import ServiceManager, VendorReport
 
@@ -67,13 +67,13 @@ def lines(report: VendorReport) -> Iterator[str]:
 
 def put_off(report: VendorReport, error: AcronisError, *, at: datetime) -> None:
     """Keep ``error`` on the report and set its next try, or FAILED where trying again has no point any more."""
-    report.attempts += 1
     report.error = str(error)[:1000]
+    if not isinstance(error, NotSent) and not _is_too_early(error, at):  # neither was a try
+        report.attempts += 1
     if _is_too_early(error, at):
         report.next_try_at = datetime.combine(at.date(), USAGE_READY_AT, tzinfo=at.tzinfo)
-        report.attempts -= 1
     elif error.retryable and report.attempts < ATTEMPTS:
-        pause = BACKOFF[min(report.attempts - 1, len(BACKOFF) - 1)]
+        pause = BACKOFF[min(max(report.attempts - 1, 0), len(BACKOFF) - 1)]
         report.next_try_at = at + max(pause, timedelta(seconds=error.retry_after or 0))
     else:
         report.move_to(VendorReport.Status.FAILED)

@@ -43,18 +43,26 @@ def plan(wish: TenantWish, observed: ObservedTenant | None) -> list[Action]:
     actions: list[Action] = []
     if observed is None:
         actions.append(CreateTenant(name=wish.name, tenant_kind=wish.kind))
-        observed = _just_created(wish)
-    if wish.enabled and not observed.is_enabled:
-        actions.append(EnableTenant())  # first: of a disabled tenant the vendor may refuse the rest
+        observed, disable_last = _just_created(wish), not wish.enabled
+    else:
+        # First: of a disabled tenant the vendor may refuse the rest, and a refusal of the rest must not delay a suspension.
+        actions += _plan_running(wish, observed)
+        disable_last = False
     actions += _plan_facts(wish, observed)
     actions += _plan_items(wish, observed)
     if wish.pricing_mode != observed.pricing_mode and observed.pricing_mode != PRODUCTION:  # there is no way back from it
         actions.append(SetPricingMode(wish.pricing_mode))
     for user in wish.users:
         actions += _plan_user(user, observed.user(user))
-    if observed.is_enabled and not wish.enabled:
+    if disable_last:
         actions.append(DisableTenant())
     return actions
+
+
+def _plan_running(wish: TenantWish, observed: ObservedTenant) -> list[Action]:
+    if wish.enabled == observed.is_enabled:
+        return []
+    return [EnableTenant() if wish.enabled else DisableTenant()]
 
 
 def _just_created(wish: TenantWish) -> ObservedTenant:

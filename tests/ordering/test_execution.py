@@ -17,7 +17,7 @@ from common.errors import DomainError
 from common.locks import Busy
 from ordering.models import OrderLine
 from ordering.operations import execution, orders
-from provisioning.acronis.errors import AcronisError, TransportFailed
+from provisioning.acronis.errors import AcronisError, CircuitOpen, TransportFailed
 from provisioning.models import Service
 from provisioning.operations import converging
 from tests.ordering.conftest import AT
@@ -110,6 +110,21 @@ def test_a_silent_vendor_is_asked_again_after_a_growing_pause(shop, vendor_answe
     assert Service.objects.count() == 1
 
 
+def test_a_call_held_back_while_the_vendor_is_down_is_no_try(shop, vendor_answers):
+    held_back = CircuitOpen.because_down("POST", "/tenants", last="status 503", seconds=25)
+    vendor_answers(*[held_back] * (execution.MAX_ATTEMPTS + 2), None)
+    line, at = shop.line(), AT
+
+    for _ in range(execution.MAX_ATTEMPTS + 2):
+        execute(line, at=at)
+        assert (line.status, line.attempts) == ("executing", 0)
+        assert (line.next_try_at - at).total_seconds() == 25
+        at = line.next_try_at
+    execute(line, at=at)
+
+    assert line.status == "completed"
+
+
 def test_a_line_is_left_alone_until_its_pause_is_over(shop, vendor_answers):
     converged = vendor_answers(silent())
     line = shop.line()
@@ -140,17 +155,23 @@ def test_after_the_last_attempt_the_line_and_its_order_fail(shop, vendor_answers
 
     assert len(converged) == execution.MAX_ATTEMPTS
     assert (line.status, line.order.status, line.next_try_at) == ("failed", "failed", None)
-    assert line.error == f"{SILENCE} We tried 8 times."
+    assert line.error == f"{SILENCE} {execution.RETRY_LATER} We tried 8 times."
 
 
-@pytest.mark.parametrize("error", [AcronisError("Acronis answered 403: access denied."), DomainError("The login is taken.")])
-def test_what_trying_again_does_not_mend_fails_at_once(shop, vendor_answers, error):
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (AcronisError("Acronis answered 403: access denied."), f"Acronis answered 403: access denied. {execution.RETRY_LATER}"),
+        (DomainError("The login is taken."), "The login is taken."),
+    ],
+)
+def test_what_trying_again_does_not_mend_fails_at_once(shop, vendor_answers, error, sentence):
     vendor_answers(error)
     line = shop.line()
 
     execute(line)
 
-    assert (line.status, line.order.status, line.error) == ("failed", "failed", str(error))
+    assert (line.status, line.order.status, line.error) == ("failed", "failed", sentence)
     assert not Subscription.objects.exists()
 
 

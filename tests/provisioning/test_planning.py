@@ -110,6 +110,11 @@ CASES = {
         replace(AGREES, is_enabled=False),
         ["Enable the tenant", "Set pg_base_servers to soft quota 10"],
     ),
+    "suspension comes before what may be refused": (
+        replace(WISH, enabled=False, items=limited(Limit(10))),
+        AGREES,
+        ["Disable the tenant", "Set pg_base_servers to soft quota 10"],
+    ),
     "retire": (
         replace(WISH, is_retired=True),
         AGREES,

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from common.periods import Period
+from provisioning import vendor
 from provisioning.models import VendorReport
 from provisioning.operations import converging, reports
 from tests.provisioning.test_converging import clock, wished
@@ -73,10 +74,23 @@ def test_a_vendor_that_is_down_is_asked_again_later_and_in_the_end_given_up(acro
     first = reports.advance(report_id=report.pk, at=MORNING)
     assert (first.status, first.next_try_at) == (VendorReport.Status.WISHED, MORNING + reports.BACKOFF[0])
     for _ in range(reports.ATTEMPTS):
+        vendor.forget_connections()  # another process, which does not know yet that the vendor is down
         report = reports.advance(report_id=report.pk, at=MORNING)
 
     assert report.status == VendorReport.Status.FAILED
     assert "503" in report.error
+
+
+def test_a_question_held_back_while_the_vendor_is_down_is_no_attempt(acronis, october):
+    acronis.fault(method="POST", path="/reports$", times=999, status=503)
+    report = reports.wish_report(service_manager_id=acronis.service_manager.pk, period=OCTOBER, at=MORNING)
+
+    for _ in range(3 * reports.ATTEMPTS):
+        report = reports.advance(report_id=report.pk, at=MORNING)
+
+    assert report.status == VendorReport.Status.WISHED
+    assert report.attempts == 5  # then the circuit was open
+    assert "was not sent" in report.error
 
 
 def test_a_period_in_the_future_fails_with_the_vendors_reason(acronis):
