@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
 from common.errors import DomainError
 from common.locks import Busy, alone
@@ -21,7 +21,7 @@ from provisioning.acronis.client import Acronis
 from provisioning.acronis.errors import AcronisError, Conflict, NotFound, QuotaVersionConflict
 from provisioning.acronis.types import OfferingItemChange, Quota, VendorTenant
 from provisioning.locks import TENANT
-from provisioning.models import Drift, Service, Tenant, TenantUser, VendorAction
+from provisioning.models import Drift, Service, Tenant, VendorAction
 from provisioning.observing import (
     Offer,
     facts_wish,
@@ -30,9 +30,9 @@ from provisioning.observing import (
     numbered_name,
     observe,
     parent_id,
-    users_wish,
     wish_of,
 )
+from provisioning.operations.converging_users import TenantUsers, WishChanged
 from provisioning.planning import actions as do
 from provisioning.planning.actions import Action
 from provisioning.planning.differences import TENANT_DELETED
@@ -58,6 +58,8 @@ STORAGE_OPEN = Q(backup_storage=None) | Q(file_storage=None) | Q(disaster_recove
 LONGEST_PAUSE = timedelta(hours=6)  # whatever a Retry-After says
 NAME_TAKEN = 1004
 BACKOFF = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))
+BUSY_PAUSE = timedelta(seconds=10)
+UNEXPECTED = "Something went wrong on our side. It is tried again by itself."
 MAIL_UNCONFIRMED = "Acronis did not confirm that it sent the mail. If it does not arrive, send it again from the service page."
 
 
@@ -67,10 +69,6 @@ class DoesNotSettle(DomainError):
 
 class TenantDeleted(DomainError):
     """Somebody deleted the tenant at the vendor. An empty one in its place would hide that its data is gone."""
-
-
-class LoginTaken(DomainError):
-    """The login was free when it was checked and is not any more."""
 
 
 def converge(tenant_id: int, *, clock: Clock) -> None:
@@ -94,20 +92,37 @@ def converge(tenant_id: int, *, clock: Clock) -> None:
 
 
 def converge_due(tenant_id: int, *, clock: Clock) -> None:
-    """Converge a tenant outside any order. A failure stays on its row, with the time of the next try where one makes sense."""
+    """
+    Converge a tenant outside any order. A failure stays on its row, with the time of the next try where one makes sense.
+
+    The failure of a wish that has been replaced meanwhile is not recorded: the new one is due already.
+    """
+    wished_at = Tenant.objects.values_list("wished_at", flat=True).get(pk=tenant_id)
     try:
         converge(tenant_id, clock=clock)
     except Busy:
-        Tenant.objects.filter(pk=tenant_id).update(next_try_at=clock() + timedelta(seconds=10))
+        Tenant.objects.filter(pk=tenant_id, gone_at__isnull=True).update(next_try_at=clock() + BUSY_PAUSE)
     except (AcronisError, DomainError) as error:
-        next_try_at = None
-        if isinstance(error, AcronisError) and error.retryable:
-            pause = BACKOFF[min(Tenant.objects.get(pk=tenant_id).attempts, len(BACKOFF) - 1)]
-            asked = timedelta(seconds=error.retry_after or 0)
-            next_try_at = clock() + min(max(asked, pause), LONGEST_PAUSE)
-        Tenant.objects.filter(pk=tenant_id).update(
-            attempts=F("attempts") + 1, last_error=str(error)[:1000], next_try_at=next_try_at
-        )
+        tries_again = isinstance(error, AcronisError) and error.retryable
+        pause = timedelta(seconds=getattr(error, "retry_after", None) or 0) if tries_again else None
+        _record_failure(tenant_id, wished_at, str(error), pause=pause, at=clock())
+    except Exception:
+        _record_failure(tenant_id, wished_at, UNEXPECTED, pause=timedelta(0), at=clock())
+        raise
+
+
+def _record_failure(tenant_id: int, wished_at: datetime, sentence: str, *, pause: timedelta | None, at: datetime) -> None:
+    """Keep why the wish of ``wished_at`` failed. ``pause`` is the shortest until the next try; None: a person has to act first."""
+    failed = Tenant.objects.filter(pk=tenant_id, wished_at=wished_at, gone_at__isnull=True)
+    for attempts in failed.values_list("attempts", flat=True):
+        longest = None if pause is None else max(pause, BACKOFF[min(attempts, len(BACKOFF) - 1)])
+        next_try_at = None if longest is None else at + min(longest, LONGEST_PAUSE)
+        failed.update(attempts=attempts + 1, last_error=sentence[:1000], next_try_at=next_try_at)
+
+
+def _wants_another_look(error: AcronisError | WishChanged) -> bool:
+    """Whether looking again tells what to do next: the answer was lost, or what it was decided by is out of date."""
+    return isinstance(error, WishChanged) or error.outcome_unknown or getattr(error, "is_stale", False)
 
 
 class _Convergence:
@@ -118,8 +133,7 @@ class _Convergence:
         self.acronis = acronis
         self.clock = clock
         self.vendor_id = ""
-        self.user_ids: dict[str, str] = {}  # login, folded → id at the vendor
-        self.roles: dict[str, frozenset[str]] = {}  # id at the vendor → roles on this tenant
+        self.users = TenantUsers(tenant, acronis, clock)
         self.quota_versions: Mapping[Item, int] = {}
         self.told: set[Action] = set()
         self.quotas_after_enabling = False
@@ -132,8 +146,8 @@ class _Convergence:
             if observed is None and wish.is_retired:
                 self._record_end()
                 return
-            # Users may have changed with the last round; nothing else of the wish does while this worker is alone on the tenant.
-            wish = replace(wish, users=() if wish.is_retired else users_wish(self.tenant))
+            # Users change with every round. Whatever else is wished for meanwhile has the tenant converged again after this.
+            wish = replace(wish, users=() if wish.is_retired else self.users.read(observed.users if observed else ()))
             actions = [action for action in plan(wish, observed) if action not in self.told]
             if not actions:
                 self._keep_storages(wish.items)
@@ -143,9 +157,8 @@ class _Convergence:
                 for action in actions:
                     with self._recorded(action):
                         self._carry_out(action)
-            except AcronisError as error:
-                look_again = error.outcome_unknown or getattr(error, "is_stale", False)
-                if not look_again or round_number == ROUNDS:
+            except (AcronisError, WishChanged) as error:
+                if round_number == ROUNDS or not _wants_another_look(error):
                     raise
         left = "; ".join(action.sentence for action in actions)
         raise DoesNotSettle(f"Acronis still differs from what {self.tenant.organization} should have: {left}.")
@@ -166,14 +179,6 @@ class _Convergence:
         self._recognize(found)
         observed = observe(found, self.acronis)
         self.quota_versions = observed.quota_versions
-        self.user_ids = {user.login.casefold(): user.id for user in observed.users}
-        self.roles = {user.id: user.roles for user in observed.users}
-        for user in self.tenant.users.live():
-            there = self.user_ids.get(user.login.casefold())
-            if there is not None and str(user.vendor_id) not in self.roles:
-                self._remember_user(user, there)
-        activated = [user.id for user in observed.users if user.is_activated]
-        self.tenant.users.live().filter(vendor_id__in=activated, activated_at__isnull=True).update(activated_at=self.clock())
         return observed
 
     def _is_gone(self) -> bool:
@@ -226,23 +231,10 @@ class _Convergence:
                 self.acronis.tenants.set_pricing(
                     self.vendor_id, version=pricing.version, mode=action.mode, currency=pricing.currency
                 )
-            case do.CreateUser():
-                self._create_user(action)
-            case do.ChangeLogin():
-                self._change_login(action)
-            case do.ChangeEmail():
-                self._change_email(action)
-            case do.GrantRole():
-                user_id = self._user_id(action.login)
-                # Roles people gave in the portal stay; of the administrators' roles we give, the vendor lets a user have one.
-                others = self.roles.get(user_id, frozenset()) - set(TenantUser.Role.values)
-                self.acronis.users.set_access_policies(user_id, [(self.vendor_id, role) for role in sorted(others | {action.role})])
-            case do.SetPassword():
-                self._set_password(action)
-            case do.SendActivationMail():
-                self._send_activation_mail(action)
             case do.EnableTenant() | do.DisableTenant():
                 self._update_tenant(enabled=isinstance(action, do.EnableTenant))
+            case _:
+                self.users.carry_out(action, self.vendor_id)
 
     def _create_tenant(self, action: do.CreateTenant) -> None:
         try:
@@ -321,75 +313,6 @@ class _Convergence:
             quota=Quota(limit.soft, limit.overage, version) if limit is not None and wants_quota else None,
         )
 
-    # Acting on users
-
-    def _create_user(self, action: do.CreateUser) -> None:
-        try:
-            created = self.acronis.users.create(tenant_id=self.vendor_id, login=action.login, email=action.email)
-        except Conflict:
-            raise LoginTaken(f"The login {action.login} is taken at Acronis. Choose another and try again.") from None
-        self.user_ids[created.login.casefold()] = created.id
-        self._remember_user(self._user(action.login), created.id)
-
-    def _change_login(self, action: do.ChangeLogin) -> None:
-        user_id = str(self._user(action.login).vendor_id)
-        try:
-            self._update_user(user_id, login=action.login)
-        except Conflict as error:
-            if error.is_stale:
-                raise
-            raise LoginTaken(f"The login {action.login} is taken at Acronis. Choose another and try again.") from None
-        self.user_ids[action.login.casefold()] = user_id
-
-    def _change_email(self, action: do.ChangeEmail) -> None:
-        self._update_user(self._user_id(action.login), contact={"email": action.email})
-        self.tenant.users.live().filter(login=action.login).update(email_asked_at=self.clock())
-
-    def _set_password(self, action: do.SetPassword) -> None:
-        """Sending the same password again does no harm, so a lost answer is simply repeated."""
-        user = self._user(action.login)
-        self.acronis.users.set_password(self._user_id(action.login), user.password)
-        # Only if it is still the password that was sent: somebody may have wished for another one meanwhile.
-        self.tenant.users.live().filter(
-            pk=user.pk, password_set_at__isnull=True, password_wished_at=user.password_wished_at
-        ).update(password_set_at=self.clock())
-
-    def _send_activation_mail(self, action: do.SendActivationMail) -> None:
-        """
-        Ask for the mail once. The vendor cannot tell whether it sent one, so the question is written down before it is put: a lost
-        answer leaves it unconfirmed, for a person to repeat, and never sends a second mail.
-        """
-        user = self._user(action.login)
-        user.activation_mail_asked_at = self.clock()
-        user.save(update_fields=["activation_mail_asked_at"])
-        try:
-            self.acronis.users.send_activation_email(self._user_id(action.login))
-        except AcronisError as error:
-            if not error.outcome_unknown:
-                user.activation_mail_asked_at = None
-                user.save(update_fields=["activation_mail_asked_at"])
-            raise
-        user.activation_mail_confirmed_at = self.clock()
-        user.save(update_fields=["activation_mail_confirmed_at"])
-
-    def _update_user(self, user_id: str, **fields: Any) -> None:
-        self.acronis.users.update(user_id, version=self.acronis.users.get(user_id).version, **fields)
-
-    def _user(self, login: str) -> TenantUser:
-        return self.tenant.users.live().get(login__iexact=login)
-
-    def _user_id(self, login: str) -> str:
-        return self.user_ids.get(login.casefold()) or str(self._user(login).vendor_id)
-
-    def _remember_user(self, user: TenantUser, vendor_id: str) -> None:
-        """Somebody deleted the user in the portal if it had another id: the new one has no password, and was told nothing yet."""
-        forgotten: dict[str, Any] = {}
-        if user.vendor_id is not None:
-            forgotten = dict.fromkeys(
-                ("activation_mail_asked_at", "activation_mail_confirmed_at", "activated_at", "password_set_at")
-            )
-        TenantUser.objects.filter(pk=user.pk).update(vendor_id=vendor_id, **forgotten)
-
     # Recording
 
     @contextmanager
@@ -433,6 +356,7 @@ class _Convergence:
         if found:
             Service.objects.filter(pk=service.pk, wished_at=service.wished_at).update(**found)
 
+    @transaction.atomic
     def _record_agreement(self) -> None:
         at = self.clock()
         agreed = Tenant.objects.filter(pk=self.tenant.pk, wished_at=self.tenant.wished_at)

@@ -9,7 +9,7 @@ from provisioning import vendor
 from provisioning.acronis.errors import AcronisError
 from provisioning.models import FileSyncModel, Hold, ProtectionModel, ServiceManager, Tenant
 from provisioning.observing import NothingWished
-from provisioning.operations import connection, converging, logins, preview, users, wishes
+from provisioning.operations import connection, converging, converging_users, logins, preview, users, wishes
 from tests.factories import AT, OrganizationFactory, ResellerFactory, TenantFactory, TenantUserFactory
 
 pytestmark = pytest.mark.django_db
@@ -262,7 +262,7 @@ def test_a_login_taken_meanwhile_is_a_sentence_and_another_one_helps(acronis):
     tenant = wished(
         acronis, wish=wishes.ServiceWish(WISH.protection_model, WISH.file_sync_model, login="msp-admin", email="a@example.com")
     )
-    with pytest.raises(converging.LoginTaken, match="The login msp-admin is taken at Acronis"):
+    with pytest.raises(converging_users.LoginTaken, match="The login msp-admin is taken at Acronis"):
         converging.converge(tenant.pk, clock=clock)
 
     users.change_user(tenant_id=tenant.pk, login="jane.doe", email="jane@example.com", role=WISH.role, at=AT)
