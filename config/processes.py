@@ -3,7 +3,8 @@ The processes of the whole house on one machine: embedded servers, vendor sandbo
 
 `with Stack(state=…) as stack:` starts them all, with the database migrated, and stops them all. `manage.py up` and
 `manage.py demo` use it. What the environment already names is used instead of started: `DATABASE_URL`, `REDIS_URL`,
-`ACRONIS_DEMO_URL`. Plain Python without Django: it starts other processes and reads no row.
+`ACRONIS_DEMO_URL`. With a sandbox of its own it looks up logins there, unless the environment names an `ACRONIS_ENTRY_URL`. Plain
+Python without Django: it starts other processes and reads no row.
 """
 
 import json
@@ -166,6 +167,8 @@ class Stack:
             "SANDBOX_CLIENT_ID": credentials["client_id"],
             "SANDBOX_CLIENT_SECRET": credentials["client_secret"],
         }
+        if not self.env.get("ACRONIS_ENTRY_URL"):
+            self.env["ACRONIS_ENTRY_URL"] = self.env["ACRONIS_DEMO_URL"]  # logins of the sandbox live where it runs
         storage = str(self.state / "sandbox.sqlite3")
         command: tuple[str, ...] = (sys.executable, "-m", "sandbox", "--port", str(port), "--data", storage)
         if now := self.env.get("SANDBOX_NOW"):

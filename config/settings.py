@@ -5,6 +5,7 @@ Without DATABASE_URL and REDIS_URL a real PostgreSQL and a real Valkey start und
 is for development and demonstration. With them set, nothing embedded starts.
 """
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -220,6 +221,12 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
     }
 }
+
+# --- The vendor ---------------------------------------------------------------------------------------------------------
+
+ACRONIS_ENTRY_URL = env.str("ACRONIS_ENTRY_URL", default="") or "https://cloud.acronis.com"
+if not re.fullmatch(r"https?://[^\s/?#@]+/?", ACRONIS_ENTRY_URL):
+    raise environ.ImproperlyConfigured("ACRONIS_ENTRY_URL must be a web address, such as https://cloud.acronis.com.")
 
 # --- Counters, for Prometheus (`config/metrics.py`) ---------------------------------------------------------------------
 

@@ -16,4 +16,5 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 POST_OFFICE = {**POST_OFFICE, "BACKENDS": {"default": "django.core.mail.backends.locmem.EmailBackend"}}
 STAFF_MFA_REQUIRED = False  # the tests of the second factor turn it on
+ACRONIS_ENTRY_URL = "http://acronis.test"  # where the sandbox in process answers; the real one is nobody's to ask in a test
 WHITENOISE_AUTOREFRESH = True

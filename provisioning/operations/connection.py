@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 
 from common.errors import DomainError, FieldRefused
@@ -19,7 +20,7 @@ class ConnectionFailed(DomainError):
 
 def find_data_centre(*, login: str) -> str:
     """
-    Ask the vendor in which data centre a login lives, and return its address. No client id is needed.
+    Ask the vendor, at `ACRONIS_ENTRY_URL`, in which data centre a login lives, and return its address. No client id is needed.
 
     :raises FieldRefused: no login was given, or the vendor knows none of that name.
     :raises ConnectionFailed: the vendor did not answer.
@@ -28,7 +29,7 @@ def find_data_centre(*, login: str) -> str:
     if not (login := login.strip()):
         raise FieldRefused("login", "Enter the login of any user at Acronis.")
     try:
-        return find_data_centre_of(login, transport=vendor.transport, sleep=vendor.sleep)
+        return find_data_centre_of(login, entry_url=settings.ACRONIS_ENTRY_URL, transport=vendor.transport, sleep=vendor.sleep)
     except NotFound:
         raise FieldRefused("login", f"Acronis knows no login {login}.") from None
     except AcronisError as error:

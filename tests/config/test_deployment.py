@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,24 @@ def stages() -> dict[str, str]:
 def test_every_setting_is_in_the_example() -> None:
     assert len(names_read_by_settings()) > 10
     assert names_read_by_settings() <= names_in_example()
+
+
+@pytest.mark.parametrize("address", ["cloud.acronis.com", "ftp://cloud.acronis.com", "https://cloud.acronis.com/api/2"])
+def test_an_entry_address_that_is_none_stops_everything(address: str) -> None:
+    env = {
+        **os.environ,
+        "SECRET_KEY": "only-for-tests",
+        "DATABASE_URL": "postgresql://unused/unused",
+        "REDIS_URL": "redis://unused",
+    }
+    env["ACRONIS_ENTRY_URL"] = address
+
+    done = subprocess.run(
+        [sys.executable, "-c", "import config.settings"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "ACRONIS_ENTRY_URL must be a web address" in done.stderr
 
 
 def test_example_names_nothing_that_nobody_reads() -> None:

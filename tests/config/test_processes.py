@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.process
 
 # What the tests' own settings put into the environment is not for the processes of a stack.
-PLAIN = {"SECRET_KEY": "", "DATABASE_URL": "", "REDIS_URL": "", "ACRONIS_DEMO_URL": "", "PORT": ""}
+PLAIN = {"SECRET_KEY": "", "DATABASE_URL": "", "REDIS_URL": "", "ACRONIS_DEMO_URL": "", "ACRONIS_ENTRY_URL": "", "PORT": ""}
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,12 @@ def test_credentials_of_the_sandbox_are_made_once_and_kept_from_others(stack: St
     assert stat.S_IMODE((stack.state / "sandbox.json").stat().st_mode) == 0o600
     assert stack.env["SANDBOX_CLIENT_SECRET"] == stack.env["ACRONIS_DEMO_CLIENT_SECRET"] == made["client_secret"]
     assert not any(made["client_secret"] in line for line in processes_of(stack.state))
+
+
+def test_logins_of_the_sandbox_are_looked_up_at_the_sandbox(stack: Stack) -> None:
+    ask = "from provisioning.operations.connection import find_data_centre; print(find_data_centre(login='msp-admin'))"
+
+    assert stack.manage("shell", "--verbosity", "0", "--command", ask).strip() == stack.sandbox_url
 
 
 def test_killed_worker_can_be_started_again(stack: Stack) -> None:
