@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response
 
 from sandbox.answers import stamp
 from sandbox.errors import Refusal, bad_request
-from sandbox.incoming import boolean, integer, json_body, mapping, text
+from sandbox.incoming import boolean, integer, json_body, mapping, text, verbatim
 from sandbox.storage import Storage
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Rule:
             seed=integer(sent.get("seed", 0), "seed"),
             status=None if sent.get("status") is None else integer(sent["status"], "status"),
             headers=_headers(sent.get("headers") or {}),
-            body=None if sent.get("body") is None else text(sent["body"], "body", longest=100_000),
+            body=None if sent.get("body") is None else verbatim(sent["body"], "body", longest=100_000),
             delay_s=_number(sent.get("delay_s", 0), "delay_s", 0, LONGEST_DELAY),
             reset=boolean(sent.get("reset", False), "reset"),
             lose_answer=boolean(sent.get("lose_answer", False), "lose_answer"),

@@ -68,6 +68,13 @@ def text(value: Any, name: str, *, required: bool = False, longest: int = 1024) 
     return value.strip()
 
 
+def verbatim(value: Any, name: str, *, shortest: int = 0, longest: int = 1024) -> str:
+    """A text exactly as it was sent: blanks at the ends of a password, for example, belong to it."""
+    if not isinstance(value, str) or not shortest <= len(value) <= longest:
+        raise bad_request(f"{name} must be a text of {shortest} to {longest} characters.")
+    return value
+
+
 def uuid(value: Any, name: str) -> str:
     if not isinstance(value, str) or not UUID.fullmatch(value):
         raise bad_request(f"{name} must be a UUID in lower case.")

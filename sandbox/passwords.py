@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from sandbox import auth, current, mails, users
 from sandbox.answers import nothing
 from sandbox.errors import ADDRESS_FORBIDDEN, MAIL_NOT_SENT, USER_DISABLED, Refusal, forbidden
-from sandbox.incoming import json_body, required, text
+from sandbox.incoming import json_body, required, verbatim
 
 routes = Blueprint("passwords", __name__)
 
@@ -19,7 +19,7 @@ BROKEN_DOMAIN = "smtp.invalid"
 @routes.post("/users/<user_id>/password")
 def set_password(user_id: str) -> Response:
     """204; for API clients and users of tenants below only. Also activates the user."""
-    password = text(required(json_body(), "password"), "password", required=True)
+    password = verbatim(required(json_body(), "password"), "password", shortest=1)
     row, caller = users.find_user(user_id), current.caller()
     if not caller.is_client or row["tenant_id"] == caller.tenant_id:
         raise forbidden("Passwords can be set by API clients, for users of tenants below.")

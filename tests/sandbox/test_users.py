@@ -123,6 +123,17 @@ def test_password_activates_but_only_from_above(call: Caller) -> None:
     assert code(set_own) == (403, 1002)
 
 
+def test_blanks_at_the_ends_belong_to_a_password(call: Caller, http: httpx.Client) -> None:
+    user = call.user(call.tenant("Customer"), "jane.doe")
+    sign_in = {"grant_type": "password", "username": "jane.doe"}
+
+    call("POST", f"/users/{user['id']}/password", {"password": " with blanks "})
+
+    assert http.post("/api/2/idp/token", data=sign_in | {"password": " with blanks "}).status_code == 200
+    assert http.post("/api/2/idp/token", data=sign_in | {"password": "with blanks"}).status_code == 401
+    assert code(call("POST", f"/users/{user['id']}/password", {"password": ""})) == (400, 400)
+
+
 def test_update_needs_the_version_and_merges_the_contact(call: Caller) -> None:
     user = call.user(call.tenant("Customer"), "jane.doe")
 
