@@ -18,6 +18,7 @@ class Meaning:
 
 WAIT = "Wait until Acronis has finished that, then try again."
 SUPPORT = "If it lasts, ask Acronis' support."
+SUPPORT_NOW = "Nobody can correct that in Cloudtill: tell its operator, or ask Acronis' support."
 PASSES = f"This usually passes: try again in a few minutes. {SUPPORT}"
 
 # The vendor's platform codes (its guide, "API error codes"; 1037 from its knowledge base, 65089). Code 1000 is left out on
@@ -89,7 +90,11 @@ PLATFORM_CODES = {
 }
 
 HTTP_STATUSES = {
-    400: Meaning("the request was not accepted"),
+    400: Meaning(
+        "the request was not accepted",
+        f"Compare what is wished for with the tenant in Acronis' portal, correct it and try again. {SUPPORT}",
+        is_vague=True,
+    ),
     401: Meaning(
         "the API client's access was not accepted",
         "Check the service manager's client id and secret, and that client and tenant are enabled at Acronis.",
@@ -98,10 +103,14 @@ HTTP_STATUSES = {
         "access denied", "Check that the tenant lets its provider in (support access) and that the API client may manage it."
     ),
     404: Meaning("not found", "Look in the portal whether somebody deleted it."),
-    406: Meaning("the value is not acceptable"),
+    406: Meaning("the value is not acceptable", "Correct it and try again."),
     408: Meaning("the request took too long", PASSES),
-    409: Meaning("it conflicts with what is there"),
-    415: Meaning("the kind of content was not accepted"),
+    409: Meaning(
+        "it conflicts with what is there",
+        "Try again: what is there is then read anew first. If it lasts, look at the tenant in Acronis' portal.",
+        is_vague=True,
+    ),
+    415: Meaning("the kind of content was not accepted", SUPPORT_NOW),
     426: Meaning("the quota was changed meanwhile (version mismatch)", "Try again: it is then read anew first."),
     429: Meaning("too many requests", "Try again after the pause Acronis asks for."),
     500: Meaning("an error inside Acronis", PASSES),
@@ -110,7 +119,9 @@ HTTP_STATUSES = {
     504: Meaning("a part of Acronis did not answer in time", PASSES),
 }
 
-UNKNOWN = Meaning("an unexpected answer")
+UNKNOWN = Meaning(
+    "an unexpected answer", f"Check the service manager's address: something other than Acronis may answer there. {SUPPORT}"
+)
 
 
 def meaning_of(status: int, code: int | str | None, message: str) -> Meaning:
@@ -120,4 +131,4 @@ def meaning_of(status: int, code: int | str | None, message: str) -> Meaning:
         return Meaning(f"{known.happened} (code {code})", known.to_do, is_vague=known.is_vague)
     usual = HTTP_STATUSES.get(status, UNKNOWN)
     own_words = message.rstrip(".") if code != 1000 else ""
-    return Meaning(own_words, usual.to_do) if own_words else usual
+    return Meaning(own_words, usual.to_do, is_vague=usual.is_vague) if own_words else usual

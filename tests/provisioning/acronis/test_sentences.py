@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from provisioning.acronis import Acronis, StatusError
-from provisioning.acronis.sentences import HTTP_STATUSES, PLATFORM_CODES
+from provisioning.acronis.sentences import HTTP_STATUSES, PLATFORM_CODES, UNKNOWN
 from tests.provisioning.acronis.conftest import ScriptedVendor, envelope
 
 # Code, what happened, what to do: the sentences as they are shown, so that changing one is a decision.
@@ -88,16 +88,31 @@ def test_vague_codes_and_only_they_come_with_the_vendors_details(vendor: Scripte
 def test_every_sentence_is_one_and_reads_like_one() -> None:
     for meaning in [*PLATFORM_CODES.values(), *HTTP_STATUSES.values()]:
         assert re.fullmatch(r"[^.\n]+", meaning.happened)
-        assert re.fullmatch(r"([A-Z][^\n]+\.)?", meaning.to_do)
-    assert all(meaning.to_do for meaning in PLATFORM_CODES.values())
+        assert re.fullmatch(r"[A-Z][^\n]+\.", meaning.to_do)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 426, 429])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 406, 409, 415, 418, 426, 429])
 def test_a_status_without_a_code_says_what_to_do_too(vendor: ScriptedVendor, acronis: Acronis, status: int) -> None:
     error = refused(vendor, acronis, httpx.Response(status, headers={"Retry-After": "999"}))
 
-    assert str(error) == f"Acronis answered {status} to PUT /tenants/t1: {HTTP_STATUSES[status].happened}. {error.to_do}"
+    happened = HTTP_STATUSES.get(status, UNKNOWN).happened
+    assert str(error) == f"Acronis answered {status} to PUT /tenants/t1: {happened}. {error.to_do}"
     assert error.to_do
+
+
+@pytest.mark.parametrize("status", [400, 409])
+def test_a_refusal_without_a_code_quotes_the_vendor_and_says_where_to_look(
+    vendor: ScriptedVendor, acronis: Acronis, status: int
+) -> None:
+    details = {"info": "The field 'customer_id' is too long.", "addition": []}
+    body = {"error": {"code": status, "message": "Not done", "details": details, "domain": "PlatformAccountServer"}}
+
+    error = refused(vendor, acronis, httpx.Response(status, json=body))
+
+    assert str(error) == (
+        f"Acronis answered {status} to PUT /tenants/t1: Not done. It says: The field 'customer_id' is too long. {error.to_do}"
+    )
+    assert "portal" in error.to_do
 
 
 def test_code_1000_leaves_the_word_to_the_status(vendor: ScriptedVendor, acronis: Acronis) -> None:
