@@ -57,6 +57,8 @@ def judge() -> OpenAPI:
     for (method, path), statuses in BESIDE.items():
         for status in statuses:
             paths[path][method]["responses"].setdefault(status, {"$ref": "#/components/responses/Conflict"})
+    # A token of OAuth 2 travels as a bearer; openapi-core knows that scheme, and of the other it can only warn.
+    described["components"]["securitySchemes"]["oauth2"] = {"type": "http", "scheme": "bearer"}
     return OpenAPI.from_dict(described)
 
 
