@@ -79,9 +79,7 @@ class TokenAuth(httpx.Auth):
             self._token = ""
             raise credentials_refused(response, path=TOKEN_PATH)
         if not response.is_success:
-            error = status_error(response, path=TOKEN_PATH, secrets=self.secrets)
-            error.outcome_unknown = False  # a second token does no harm
-            raise error
+            raise status_error(response, path=TOKEN_PATH, once=False, secrets=self.secrets)  # a second token does no harm
         self._token, lifetime = _read_token(response.content)
         self._renew_at = self._clock() + lifetime - min(MARGIN, lifetime / 2)
 

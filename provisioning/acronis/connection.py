@@ -58,9 +58,9 @@ class Connection:
     """
     Ask the API below ``root`` (``https://eu2-cloud.acronis.com/api/2``) and read its answers. Threads may share it.
 
-    GET, PUT and DELETE are repeated on 408, 429, 5xx and transport failures; POST only where nothing can have been
-    done: the connection was never opened, or the status is 429 or 503. A lost answer to a DELETE can therefore end in
-    ``NotFound``, and one to a PUT in a stale version: the caller reads again, as it does anyway.
+    GET, PUT and DELETE are repeated on 408, 429, 5xx and transport failures; POST, and what is asked with ``once``, only
+    where nothing can have been done: the connection was never opened, or the status is 429 or 503. A lost answer to a DELETE
+    can therefore end in ``NotFound``, and one to a PUT in a stale version: the caller reads again, as it does anyway.
 
     :param max_wait: longest pause in seconds taken at the vendor's wish (Retry-After); what is longer is raised.
     :param max_parallel: connections open at a time.
@@ -113,19 +113,22 @@ class Connection:
         query: Query | None = None,
         body: object = None,
         secrets: tuple[str, ...] = (),
+        once: bool = False,
     ) -> T:
         """
         Send a request and return its JSON answer as ``read`` understands it. Numbers with a fraction come as Decimal.
 
         :param secrets: values in ``body`` that no log line and no error may show.
+        :param once: carried out twice, it would do more than once, as every POST may: after a lost answer it is not repeated.
         :raises AcronisError: see ``errors``.
         """
+        once = once or method == "POST"
         with self._call(method, path):
-            response = self._send(method, path, query=query, body=body, secrets=secrets)
+            response = self._send(method, path, query=query, body=body, secrets=secrets, once=once)
             try:
                 return read(_parse(response.content))
             except MalformedAnswer as error:
-                raise error.in_answer_to(method, path, outcome_unknown=method == "POST") from None
+                raise error.in_answer_to(method, path, outcome_unknown=once) from None
 
     def tell(
         self,
@@ -137,13 +140,14 @@ class Connection:
         secrets: tuple[str, ...] = (),
     ) -> None:
         """Send a request whose success has no content (204). A page in its place is not a success."""
+        once = method == "POST"
         with self._call(method, path):
-            response = self._send(method, path, query=query, body=body, secrets=secrets)
+            response = self._send(method, path, query=query, body=body, secrets=secrets, once=once)
             if response.content.strip():
                 try:
                     _parse(response.content)
                 except MalformedAnswer as error:
-                    raise error.in_answer_to(method, path, outcome_unknown=method == "POST") from None
+                    raise error.in_answer_to(method, path, outcome_unknown=once) from None
 
     @contextmanager
     def download(self, path: str) -> Iterator[Iterator[bytes]]:
@@ -155,7 +159,7 @@ class Connection:
         :raises TransportFailed: also in the middle; nothing is repeated once bytes were given out.
         """
         with self._call("GET", path):
-            response = self._send("GET", path, query=None, body=None, secrets=(), stream=True)
+            response = self._send("GET", path, query=None, body=None, secrets=(), once=False, stream=True)
         try:
             yield self._chunks(response, path)
         finally:
@@ -186,6 +190,7 @@ class Connection:
         query: Query | None,
         body: object,
         secrets: tuple[str, ...],
+        once: bool,
         stream: bool = False,
     ) -> httpx.Response:
         """Send, again if that is safe and useful, and return the successful response."""
@@ -197,7 +202,7 @@ class Connection:
                 request.headers["Accept"] = "*/*"
                 request.headers["Accept-Encoding"] = "gzip"
             try:
-                return self._send_once(request, path, secrets=secrets, stream=stream)
+                return self._send_once(request, path, secrets=secrets, once=once, stream=stream)
             except AcronisError as error:
                 pause = self._pause_before_next(error, attempt)
                 if pause is None:
@@ -211,6 +216,7 @@ class Connection:
         path: str,
         *,
         secrets: tuple[str, ...],
+        once: bool,
         stream: bool,
     ) -> httpx.Response:
         try:
@@ -222,21 +228,19 @@ class Connection:
             self._unanswered(error)
             if error.request is not request:  # it was the token's, and ours was not sent
                 raise transport_failed(error, method="POST", path=TOKEN_PATH, harmless=True) from error
-            harmless = request.method != "POST"
-            raise transport_failed(error, method=request.method, path=path, harmless=harmless) from error
+            raise transport_failed(error, method=request.method, path=path, harmless=not once) from error
         except httpx.DecodingError as error:
-            unknown = request.method == "POST"
             raise MalformedAnswer(
                 "its compression is broken",
                 method=request.method,
                 path=path,
-                outcome_unknown=unknown,
+                outcome_unknown=once,
                 is_unreadable=True,
             ) from error
         if response.is_success:
             return response
         known = self._auth.secrets if self._auth else ()
-        raise status_error(response, path=path, secrets=(*known, *secrets))
+        raise status_error(response, path=path, once=once, secrets=(*known, *secrets))
 
     def _pause_before_next(self, error: AcronisError, attempt: int) -> float | None:
         """Return the seconds to wait before the next attempt, or None if the error is final."""

@@ -16,7 +16,7 @@ import httpx
 
 from provisioning.acronis.sentences import meaning_of
 
-# Vendor statuses that say that nothing was done, so even a POST may be sent again.
+# Vendor statuses that say that nothing was done, so even what must be done once may be sent again.
 NOTHING_DONE = frozenset({429, 503})
 
 LONGEST_QUOTE = 300
@@ -223,10 +223,11 @@ STATUS_ERRORS: dict[int, type[StatusError]] = {
 }
 
 
-def status_error(response: httpx.Response, *, path: str, secrets: Iterable[str] = ()) -> StatusError:
+def status_error(response: httpx.Response, *, path: str, once: bool, secrets: Iterable[str] = ()) -> StatusError:
     """
     Build the error for a response of status 300 or more, whose body has been read.
 
+    :param once: the request must not be carried out twice, so whether it was matters.
     :param secrets: what must not appear even if the vendor repeats it.
     """
     method, status, secrets = response.request.method, response.status_code, tuple(secrets)
@@ -243,7 +244,7 @@ def status_error(response: httpx.Response, *, path: str, secrets: Iterable[str] 
         method=method,
         path=path,
         retryable=status in (408, 429) or status >= 500,
-        outcome_unknown=method == "POST" and (status == 408 or status >= 500) and status not in NOTHING_DONE,
+        outcome_unknown=once and (status == 408 or status >= 500) and status not in NOTHING_DONE,
         retry_after=retry_after(response.headers.get("Retry-After", ""), now=datetime.now(UTC)),
     )
     error.status, error.code, error.vendor_message, error.to_do = status, code, message, meaning.to_do

@@ -87,8 +87,21 @@ class TenantUsers:
             raise LoginTaken(f"The login {action.login} is taken at Acronis. Choose another and try again.") from None
 
     def _change_email(self, action: do.ChangeEmail) -> None:
-        self._update(self._vendor_id(action.login), contact={"email": action.email})
-        self._own(action.login).filter(email=action.email).update(email_asked_at=self.clock())
+        """
+        Change the address, once: an activated user gets a mail about it, and nothing at the vendor shows that it was sent. So this
+        is written down first, as for the activation mail, and a lost answer leaves it to a person to save the address again. What
+        is changed of a user who is not activated shows at the next look, and is done again if it was not.
+        """
+        user_id, asked_at = self._vendor_id(action.login), self.clock()
+        due = self._own(action.login).filter(email_asked_at__isnull=True, email=action.email)
+        if not due.update(email_asked_at=asked_at):
+            raise WishChanged(f"The address is not to be {action.email} any more.")
+        try:
+            self._update(user_id, contact={"email": action.email})
+        except AcronisError as error:
+            if not (error.outcome_unknown and user_id in self.there and self.there[user_id].is_activated):
+                self._own(action.login).filter(email_asked_at=asked_at).update(email_asked_at=None)
+            raise
 
     def _grant_role(self, action: do.GrantRole, tenant_id: str) -> None:
         """Roles people gave in the portal stay; of the administrators' roles we give, the vendor lets a user have one."""

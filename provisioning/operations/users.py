@@ -14,9 +14,10 @@ from common.errors import DomainError, FieldRefused
 from provisioning import vendor
 from provisioning.acronis.client import external_login_url
 from provisioning.acronis.errors import AcronisError
-from provisioning.models import Activation, Hold, Tenant, TenantUser, VendorAccess
+from provisioning.models import Activation, Hold, Tenant, TenantUser, VendorAccess, VendorAction
 from provisioning.operations.due import wish_again
 from provisioning.operations.logins import validate_login
+from provisioning.planning.actions import ChangeEmail
 
 PASSWORD_LENGTH = 20
 SHORTEST_PASSWORD = 9  # what the vendor's portal asks for
@@ -36,7 +37,7 @@ class AccessEnded(DomainError):
 
 
 class MailOnItsWay(DomainError):
-    """The vendor sent the activation mail a moment ago."""
+    """The vendor sent the activation mail a moment ago, or is asked to at this moment."""
 
 
 class NoPassword(DomainError):
@@ -55,9 +56,10 @@ def change_user(*, tenant_id: int, login: str, email: str, role: str, at: dateti
     :raises FieldRefused: the login is malformed, or wished for another tenant already.
     :raises UserExists: the user is at the vendor already.
     """
-    user = TenantUser.objects.locked().live().filter(tenant=tenant_id).first()
+    tenant = Tenant.objects.locked().get(pk=tenant_id)
+    user = TenantUser.objects.locked().live().filter(tenant=tenant).first()
     if user is None:
-        add_user(Tenant.objects.get(pk=tenant_id), login=login, email=email, role=role, at=at)
+        add_user(tenant, login=login, email=email, role=role, at=at)
     elif user.vendor_id is not None:
         raise UserExists(f"The user {user.login} exists at Acronis already.")
     else:
@@ -171,13 +173,14 @@ def ask_activation_mail_again(*, tenant_user_id: int, at: datetime) -> None:
     Have the vendor send the activation mail once more: the reader did not get it, or we could not confirm the first.
 
     :raises UserExists: the user is active already and has no use for it.
-    :raises MailOnItsWay: the vendor took the last one less than a minute ago.
+    :raises MailOnItsWay: the vendor was asked for the last one less than a minute ago.
     :raises AccessEnded: the service was terminated.
     """
     user = _locked(tenant_user_id)
     if is_activated(user):
         raise UserExists(f"{user.login} is active at Acronis already. Reset the password instead.")
-    if user.activation_mail_confirmed_at is not None and at < user.activation_mail_confirmed_at + MAIL_PAUSE:
+    last = user.activation_mail_confirmed_at or user.activation_mail_asked_at  # asked and not confirmed: it may be under way
+    if last is not None and at < last + MAIL_PAUSE:
         raise MailOnItsWay(f"Acronis has just sent the mail to {user.email}. If it does not arrive, ask again in a minute.")
     user.activation = Activation.MAIL
     user.activation_mail_asked_at = user.activation_mail_confirmed_at = None
@@ -196,7 +199,7 @@ def panel_url(*, tenant_user_id: int, by: User, at: datetime) -> str:
     """
     user = TenantUser.objects.select_related("tenant__service_manager").get(pk=tenant_user_id)
     manager = user.tenant.service_manager
-    if user.tenant.retired_at is not None:
+    if user.tenant.retired_at is not None or user.gone_at is not None:
         raise CannotOpenPanel(ENDED)
     if user.vendor_id is None:
         raise CannotOpenPanel("Acronis is still setting up the account. Try again in a minute.")
@@ -251,7 +254,9 @@ def add_user(tenant: Tenant, *, login: str, email: str, role: str, at: datetime,
 
 
 def _locked(tenant_user_id: int) -> TenantUser:
-    user = TenantUser.objects.locked().select_related("tenant").get(pk=tenant_user_id)
+    tenant = Tenant.objects.locked().get(users=tenant_user_id)  # before its users, see `services`
+    user: TenantUser = TenantUser.objects.locked().get(pk=tenant_user_id)
+    user.tenant = tenant
     if user.gone_at is not None or user.tenant.retired_at is not None:
         raise AccessEnded(ENDED)
     return user
@@ -267,9 +272,20 @@ def _wish_login(user: TenantUser, login: str) -> bool:
     return True
 
 
+def _is_email_unconfirmed(user: TenantUser) -> bool:
+    """Whether the change of the address was asked for, and the answer lost: the ledger does not say that it was done."""
+    if user.email_asked_at is None:
+        return False
+    asked = user.tenant.actions.filter(sentence=ChangeEmail(user.login, user.email).sentence[:500]).last()
+    return asked is not None and asked.status != VendorAction.Status.DONE
+
+
 def _wish_email(user: TenantUser, email: str) -> bool:
-    """Tell whether it is another address than before. An activation mail that went to the old one is of no use any more."""
-    if email == user.email:
+    """
+    Tell whether it is another address than before, or one the vendor never confirmed that it was asked for. An activation mail
+    that went to the old one is of no use any more.
+    """
+    if email == user.email and not _is_email_unconfirmed(user):
         return False
     user.email, user.email_asked_at = email, None
     if not is_activated(user):

@@ -110,7 +110,11 @@ class Users(Resource):
 
     def update(self, user_id: str, *, version: int, **fields: Any) -> VendorUser:
         """
-        Change some fields. A new e-mail address of an activated user waits for confirmation. (UpdateUser)
+        Change some fields. (UpdateUser)
+
+        A new e-mail address of an activated user waits until it is confirmed from a mail, and leaves the version as it was (the
+        vendor's guide). So the version does not keep a second request from sending a second mail: a change of the address is
+        not repeated after a lost answer, whose outcome is then unknown.
 
         :param user_id: the vendor's id.
         :param version: as last read.
@@ -119,7 +123,8 @@ class Users(Resource):
         :raises NotFound: there is no such user, or it is deleted.
         """
         body = {"version": version, **fields}
-        return self._connection.ask("PUT", path_to("users", user_id), body=body, read=VendorUser.from_json)
+        sends_mail = "email" in (fields.get("contact") or {})
+        return self._connection.ask("PUT", path_to("users", user_id), body=body, read=VendorUser.from_json, once=sends_mail)
 
     def delete(self, user_id: str, *, version: int) -> None:
         """

@@ -359,6 +359,29 @@ def test_an_answer_that_is_not_json_may_be_asked_for_again_later(
     assert not failure.value.outcome_unknown
 
 
+@pytest.mark.parametrize("lost", [httpx.ReadTimeout("slow"), httpx.Response(502), httpx.Response(200, text="<html>")])
+def test_a_change_of_address_is_sent_once_and_its_outcome_unknown(
+    vendor: ScriptedVendor, acronis: Acronis, lost: httpx.Response | Exception
+) -> None:
+    vendor.answers("PUT", "/users/u1", lost)
+
+    with pytest.raises(AcronisError) as failure:
+        acronis.users.update("u1", version=1, contact={"email": "new@bakery.example"})
+
+    assert failure.value.outcome_unknown
+    assert len(vendor.requests("PUT", "/users/u1")) == 1
+
+
+def test_another_change_of_a_user_is_repeated(vendor: ScriptedVendor, acronis: Acronis) -> None:
+    vendor.answers("PUT", "/users/u1", httpx.ReadTimeout("slow"), httpx.Response(502), httpx.ReadTimeout("slow"))
+
+    with pytest.raises(TransportFailed) as failure:
+        acronis.users.update("u1", version=1, contact={"firstname": "Ann"})
+
+    assert not failure.value.outcome_unknown
+    assert len(vendor.requests("PUT", "/users/u1")) == 3
+
+
 def test_garbage_after_a_post_leaves_its_outcome_unknown(vendor: ScriptedVendor, acronis: Acronis) -> None:
     vendor.answers("POST", "/tenants", httpx.Response(201, text="<html>"))
 
