@@ -137,7 +137,9 @@ class Offer:
     def storage_names(self, items: Iterable[Item]) -> Mapping[str, str]:
         """Return the names of the storages that ``items`` lie on."""
         if unknown := sorted({item.infra_id for item in items} - {""} - self._storage_names.keys()):
-            self._storage_names |= {infra.id: infra.name for infra in self._acronis.infra.by_ids(unknown)}
+            # Each is asked for once, also one that the vendor does not tell about.
+            named = {infra.id: infra.name for infra in self._acronis.infra.by_ids(unknown)}
+            self._storage_names |= dict.fromkeys(unknown, "") | named
         return self._storage_names
 
     def _application_types(self) -> dict[str, str]:

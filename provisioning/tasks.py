@@ -24,7 +24,8 @@ def sweep(**_ignored: Any) -> None:
     were renamed or moved.
     """
     due.wish_new_billing_information(at=clock.now())
-    for tenant_id in Tenant.objects.due(clock.now()).values_list("pk", flat=True)[:500]:
+    longest_due = Tenant.objects.due(clock.now()).order_by("next_try_at")
+    for tenant_id in longest_due.values_list("pk", flat=True)[: due.SWEEP_LIMIT]:
         after_commit("provisioning.converge", tenant_id=tenant_id)
     inspecting.ring_due(at=clock.now())
 

@@ -22,7 +22,7 @@ from provisioning.models import (
     TenantUser,
     VendorStorage,
 )
-from provisioning.observing import Offer, parent_id
+from provisioning.observing import NAME_LENGTH, Offer, parent_id
 from provisioning.operations import logins, services
 from provisioning.operations.due import wish_again
 from provisioning.planning.actions import ROLE_NAMES, edition_words
@@ -31,6 +31,8 @@ from provisioning.planning.differences import CANNOT_PLAN, Difference, differenc
 from provisioning.planning.values import UNLIMITED, Item, Limit, ObservedTenant, ObservedUser, TenantWish
 
 STORAGE_FIELDS = {"backup": "backup_storage", "files_cloud": "file_storage", "disaster_recovery": "disaster_recovery_storage"}
+
+EMAIL_LENGTH = 254  # as long as an address can be (RFC 5321), and our column
 
 
 class CannotAdopt(DomainError):
@@ -236,6 +238,8 @@ def _release(finding: Finding, at: datetime) -> str:
 
 
 def _take_name(finding: Finding, at: datetime) -> str:
+    if len(finding.observed.name) > NAME_LENGTH:
+        raise CannotAdopt(f"Its name at Acronis has more than {NAME_LENGTH} characters. Shorten it there, or repair it.")
     finding.tenant.wished_name = finding.observed.name
     finding.tenant.save(update_fields=["wished_name"])
     return f"its tenant is called “{finding.observed.name}”."
@@ -259,8 +263,8 @@ def _take_login(finding: Finding, at: datetime) -> str:
 
 def _take_email(finding: Finding, at: datetime) -> str:
     user, found = _user(finding), _found_user(finding)
-    if not found.email:
-        raise CannotAdopt(f"{user.login} has no e-mail address at Acronis. Repair it.")
+    if not 0 < len(found.email) <= EMAIL_LENGTH:
+        raise CannotAdopt(f"{user.login} has no e-mail address at Acronis that can be kept here. Repair it.")
     user.email, user.email_asked_at = found.email, at
     user.save(update_fields=["email", "email_asked_at"])
     return f"the e-mail address of {user.login} is {user.email}."

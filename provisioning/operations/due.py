@@ -7,11 +7,16 @@ from django.db import transaction
 from common.dispatch import after_commit
 from provisioning.models import Tenant
 
+SWEEP_LIMIT = 500  # rows in one go, so that one sweep neither locks nor rings for all there are
+
 
 @transaction.atomic(durable=True)
 def wish_new_billing_information(*, at: datetime) -> None:
-    """Have the vendor told of every organization that was renamed or moved since its tenant's wish was written."""
-    for tenant in Tenant.objects.with_new_billing_information().locked():
+    """
+    Have the vendor told of organizations that were renamed or moved since their tenants' wishes were written; 500 of them, the
+    next sweep goes on.
+    """
+    for tenant in Tenant.objects.with_new_billing_information().locked()[:SWEEP_LIMIT]:
         wish_again(tenant.pk, at=at)
 
 

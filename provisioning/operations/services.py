@@ -10,7 +10,7 @@ from common.errors import DomainError, FieldRefused
 from provisioning import queries, vendor
 from provisioning.acronis.client import Acronis
 from provisioning.acronis.errors import AcronisError, EditionUnavailable
-from provisioning.models import Service, ServiceItem
+from provisioning.models import Service, ServiceItem, Tenant
 from provisioning.operations.due import wish_again
 from provisioning.planning.actions import edition_words
 from provisioning.planning.choosing import ItemsNotAvailable
@@ -81,13 +81,15 @@ def change_licensing(*, service_id: int, protection_model: str, file_sync_model:
     trial = try_licensing(service_id=service_id, protection_model=protection_model, file_sync_model=file_sync_model)
     if not trial.is_possible:
         raise EditionBlocked(f"Acronis refuses the change. {' '.join(trial.blockers)}")
-    if trial.steps:
-        _change_licensing(service_id, protection_model, file_sync_model, at=at)
+    # Also where both models are one edition at the vendor, and there was nothing to try: what was agreed is another model.
+    _change_licensing(service_id, protection_model, file_sync_model, at=at)
 
 
 @transaction.atomic(durable=True)
 def _change_licensing(service_id: int, protection_model: str, file_sync_model: str, *, at: datetime) -> None:
     service = _locked(service_id)
+    if (service.protection_model, service.file_sync_model) == (protection_model, file_sync_model):
+        return
     service.protection_model, service.file_sync_model, service.wished_at = protection_model, file_sync_model, at
     service.save(update_fields=["protection_model", "file_sync_model", "wished_at"])
     carry_items_over(service)
@@ -129,6 +131,7 @@ def carry_items_over(service: Service) -> None:
         if name is None or (name != item.name and name in kept):
             item.delete()  # no counterpart; or the service says something about the counterpart itself, which counts
         elif name != item.name:
+            kept.add(name)
             item.name = name
             item.save(update_fields=["name"])
 
@@ -213,7 +216,7 @@ def terminate_service(*, service_id: int, at: datetime) -> Service:
 
     Whoever bills it ends the billing in the same transaction.
     """
-    service = Service.objects.locked().select_related("tenant").get(pk=service_id)
+    service = _locked_with_tenant(service_id)
     if service.ended_at is None:
         service.ended_at = service.wished_at = at
         service.save(update_fields=["ended_at", "wished_at"])
@@ -224,8 +227,16 @@ def terminate_service(*, service_id: int, at: datetime) -> Service:
 
 
 def _locked(service_id: int) -> Service:
-    service = Service.objects.locked().select_related("service_manager").get(pk=service_id)
+    service = _locked_with_tenant(service_id)
     _refuse_ended(service)
+    return service
+
+
+def _locked_with_tenant(service_id: int) -> Service:
+    """Lock the tenant, then its service, as everybody does who writes both: two who meet wait for each other, and no more."""
+    tenant = Tenant.objects.locked().get(services=service_id)
+    service: Service = Service.objects.locked().select_related("service_manager").get(pk=service_id)
+    service.tenant = tenant
     return service
 
 

@@ -108,6 +108,8 @@ def wish_tenant(
         defaults={"kind": kind, "parent": parent, "key": f"{organization.number}x{secrets.token_hex(5)}", "wished_at": at},
     )
     locked = Tenant.objects.locked().get(pk=tenant.pk)
+    if locked.retired_at is not None:  # in the moment before we had the lock
+        return wish_tenant(organization, service_manager, kind=kind, parent=parent, at=at)
     if not created and kind == Tenant.Kind.CUSTOMER:
         locked.wished_at = at
         locked.save(update_fields=["wished_at"])

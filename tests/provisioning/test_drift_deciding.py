@@ -437,6 +437,14 @@ def test_nothing_else_is_adopted_of_a_tenant_that_was_deleted_meanwhile(acronis,
 # --- Deciding -------------------------------------------------------------------------------------------------------------
 
 
+def test_a_name_longer_than_ours_can_be_is_refused_in_a_sentence(acronis, tenant, portal, mira):
+    portal.update(name="D" * 250)
+    inspect(acronis)
+
+    with pytest.raises(CannotAdopt, match="more than 200 characters"):
+        adopt(Drift.objects.get(kind="rename_tenant"), mira)
+
+
 def test_what_cannot_be_planned_is_not_adopted(acronis, mira):
     tenant = customer(acronis, parent=ResellerFactory(), items={"notarizations": ItemWish()})
     Portal(acronis, tenant.parent).switch("notarizations", on=False)

@@ -99,6 +99,29 @@ def test_what_the_service_says_about_the_counterpart_itself_counts(acronis):
     assert list(service.items.values_list("name", "soft_quota")) == [("pw_base_servers", 9)]
 
 
+def test_of_two_items_with_one_counterpart_the_first_by_name_counts(acronis):
+    service = served(acronis)
+    acronis.service_manager.offering_items.filter(name="pg_base_servers").update(usage_name="servers")
+    acronis.service_manager.offering_items.filter(name="pg_base_workstations").update(usage_name="servers")
+    acronis.service_manager.offering_items.filter(name="pw_base_servers").update(usage_name="servers")
+    ServiceItem.objects.create(service=service, name="pg_base_servers", soft_quota=3)
+    ServiceItem.objects.create(service=service, name="pg_base_workstations", soft_quota=9)
+
+    services.change_licensing(service_id=service.pk, at=LATER, **OTHER)
+
+    assert list(service.items.values_list("name", "soft_quota")) == [("pw_base_servers", 3)]
+
+
+def test_another_model_is_written_down_also_where_it_is_the_same_edition_at_the_vendor(acronis):
+    service = served(acronis)
+    type(acronis.service_manager).objects.update(fss_per_workload_edition="fss_per_user")
+
+    services.change_licensing(service_id=service.pk, protection_model="per_gigabyte", file_sync_model="per_workload", at=LATER)
+
+    service.refresh_from_db()
+    assert service.file_sync_model == "per_workload"
+
+
 def test_a_change_the_vendor_blocks_is_refused_and_nothing_is_written(acronis):
     service = served(acronis)
     acronis.fault(path=".*/editions?.*", status=409, times=10)

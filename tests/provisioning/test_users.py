@@ -294,6 +294,16 @@ def test_a_double_click_after_the_mail_went_out_sends_no_third(acronis: LocalAcr
         users.ask_activation_mail_again(tenant_user_id=user.pk, at=clock() + timedelta(seconds=59))
 
 
+def test_a_double_click_while_the_mail_is_under_way_sends_no_second(acronis: LocalAcronis) -> None:
+    user = served(acronis)
+    TenantUser.objects.filter(pk=user.pk).update(activation_mail_asked_at=LATER, activation_mail_confirmed_at=None)
+
+    with pytest.raises(users.MailOnItsWay, match="has just sent"):
+        users.ask_activation_mail_again(tenant_user_id=user.pk, at=LATER + timedelta(seconds=59))
+
+    users.ask_activation_mail_again(tenant_user_id=user.pk, at=LATER + timedelta(seconds=60))
+
+
 def test_an_active_user_gets_no_activation_mail(acronis: LocalAcronis) -> None:
     user = served(acronis, activation=Activation.PASSWORD)
 
