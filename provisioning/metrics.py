@@ -25,8 +25,8 @@ SECONDS = Histogram(
 )
 CIRCUIT = Gauge(
     "cloudtill_vendor_circuit",
-    "Whether the vendor is left alone: 0 no, 1 one call probes it, 2 yes. The worst of all processes.",
-    ["service_manager"],
+    "Whether the vendor is left alone: 0 no, 1 one call probes it, 2 yes. The worst of all processes; by pages or by other work.",
+    ["service_manager", "calls_of"],
     multiprocess_mode="livemax",
 )
 WAITING = Histogram(
@@ -65,9 +65,9 @@ def call_counter(service_manager: str) -> Callable[[CallRecord], None]:
     return count
 
 
-def circuit_gauge(service_manager: str) -> Callable[[State], None]:
-    """Return what keeps the state of one service manager's circuit."""
-    gauge = CIRCUIT.labels(service_manager)
+def circuit_gauge(service_manager: str, *, people_wait: bool) -> Callable[[State], None]:
+    """Return what keeps the state of one service manager's circuit, of pages that people look at or of other work."""
+    gauge = CIRCUIT.labels(service_manager, "pages" if people_wait else "work")
     gauge.set(State.CLOSED.value)
     return lambda state: gauge.set(state.value)
 

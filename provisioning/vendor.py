@@ -51,10 +51,11 @@ def connect(service_manager: ServiceManager, *, people_wait: bool = False) -> Ac
     Return the client of ``service_manager``. A changed address or secret gives a new one.
 
     Its calls, with those of all other processes, keep to the service manager's ``max_parallel_calls``; the vendor is left alone
-    while it is down, which all clients of the process know of together; every call is counted.
+    while it is down, which all clients of the process with the same patience know of together; every call is counted.
 
     :param people_wait: a person looks at the page meanwhile: short time limits, no pauses between tries, no waiting where the
-        vendor asks for a pause. What cannot be said at once is then not said.
+        vendor asks for a pause. What cannot be said at once is then not said. To such calls a slow vendor is as good as down, to
+        others it is not.
 
     :raises NotConnected: its address is not one of a data centre.
     :raises RuntimeError: a transaction is open; the vendor may take half a minute, and locks must not wait for it. Each call of
@@ -116,7 +117,7 @@ def _client(account: _Account, transport_id: int, people_wait: bool) -> Acronis:
         transport=transport,
         max_parallel=account.max_parallel_calls,
         gate=_gate(account, patience),
-        circuit=_circuit(account.service_manager_id, account.name, account.base_url, transport_id),
+        circuit=_circuit(account.service_manager_id, account.name, account.base_url, transport_id, people_wait),
         on_call=metrics.call_counter(account.name),
         **manner,
     )
@@ -135,5 +136,6 @@ def _gate(account: _Account, patience: float) -> Gate:
 
 
 @lru_cache(maxsize=64)
-def _circuit(service_manager_id: int, name: str, base_url: str, _transport_id: int) -> Circuit:
-    return Circuit(clock=lambda: clock(), on_change=metrics.circuit_gauge(name))
+def _circuit(service_manager_id: int, name: str, base_url: str, _transport_id: int, people_wait: bool) -> Circuit:
+    """Each patience learns for itself: five pages that gave up after four seconds must not stop what can wait for an answer."""
+    return Circuit(clock=lambda: clock(), on_change=metrics.circuit_gauge(name, people_wait=people_wait))

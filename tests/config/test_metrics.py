@@ -97,12 +97,12 @@ read, write = os.pipe()
 killed = os.fork()
 if not killed:
     call_counter("North")(CallRecord("GET", "/tenants/t1", 200, 10.0, ""))
-    circuit_gauge("North")(State.OPEN)
+    circuit_gauge("North", people_wait=False)(State.OPEN)
     os.write(write, b".")
     signal.pause()
 os.read(read, 1)
 call_counter("North")(CallRecord("GET", "/tenants/t2", 200, 10.0, ""))
-circuit_gauge("North")
+circuit_gauge("North", people_wait=False)
 print(exposition().decode())
 os.kill(killed, signal.SIGKILL)
 os.waitpid(killed, 0)
@@ -117,8 +117,8 @@ print(exposition().decode())
     calls = 'cloudtill_vendor_calls_total{method="GET",resource="/tenants/{id}",service_manager="North",status="200"} 2.0'
     assert calls in alive
     assert calls in killed
-    assert 'cloudtill_vendor_circuit{service_manager="North"} 2.0' in alive
-    assert 'cloudtill_vendor_circuit{service_manager="North"} 0.0' in killed
+    assert 'cloudtill_vendor_circuit{calls_of="work",service_manager="North"} 2.0' in alive
+    assert 'cloudtill_vendor_circuit{calls_of="work",service_manager="North"} 0.0' in killed
 
 
 @pytest.mark.parametrize(("token", "folder"), [("", "counters"), (TOKEN, "")])

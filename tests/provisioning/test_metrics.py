@@ -57,10 +57,10 @@ def test_a_call_is_counted_with_its_outcome_and_timed_if_it_was_sent() -> None:
 
 
 def test_the_circuit_is_a_number_that_is_there_from_the_start() -> None:
-    show = metrics.circuit_gauge("North")
+    show = metrics.circuit_gauge("North", people_wait=False)
 
     def shown() -> float | None:
-        return REGISTRY.get_sample_value("cloudtill_vendor_circuit", {"service_manager": "North"})
+        return REGISTRY.get_sample_value("cloudtill_vendor_circuit", {"service_manager": "North", "calls_of": "work"})
 
     values = [shown()]
     for state in (State.OPEN, State.PROBING, State.CLOSED):

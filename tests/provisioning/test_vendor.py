@@ -35,6 +35,24 @@ def knock(client: Acronis) -> None:
     client.applications.list()
 
 
+def test_a_vendor_too_slow_for_pages_is_still_asked_by_work_that_can_wait(manager, monkeypatch):
+    def slow(request: httpx.Request) -> httpx.Response:
+        if request.extensions["timeout"]["read"] <= vendor.PEOPLES_PATIENCE:
+            raise httpx.ReadTimeout("too slow", request=request)
+        is_token = request.url.path.endswith("/idp/token")
+        return httpx.Response(200, json={"access_token": "t", "expires_in": 7200} if is_token else {"items": []})
+
+    monkeypatch.setattr(vendor, "transport", httpx.MockTransport(slow))
+    knock(vendor.connect(manager))  # the token
+    for _ in range(5):
+        with pytest.raises(TransportFailed):
+            knock(vendor.connect(manager, people_wait=True))
+
+    with pytest.raises(CircuitOpen):
+        knock(vendor.connect(manager, people_wait=True))
+    knock(vendor.connect(manager))
+
+
 def test_a_client_is_shared_until_something_it_is_made_from_changes(manager):
     client = vendor.connect(manager)
 
@@ -52,7 +70,7 @@ def test_all_clients_of_a_service_manager_learn_together_that_it_is_down(manager
             knock(vendor.connect(manager))
 
     with pytest.raises(CircuitOpen):
-        knock(vendor.connect(manager, people_wait=True))
+        knock(vendor.connect(ServiceManager.objects.get(pk=manager.pk)))
     other = factories.ServiceManagerFactory(name="Another", base_url="https://us5-cloud.example")
     with pytest.raises(TransportFailed) as failure:
         knock(vendor.connect(other))
@@ -158,7 +176,7 @@ def test_calls_are_counted_by_outcome_and_never_by_id(manager):
 
     # The first five fail at the token; the others are held back.
     assert counted("CircuitOpen") - before == 2
-    assert REGISTRY.get_sample_value("cloudtill_vendor_circuit", {"service_manager": manager.name}) == 2
+    assert REGISTRY.get_sample_value("cloudtill_vendor_circuit", {"service_manager": manager.name, "calls_of": "work"}) == 2
     assert REGISTRY.get_sample_value("cloudtill_vendor_slot_wait_seconds_count", {"service_manager": manager.name}) >= 15
     shown = generate_latest().decode()
     assert "aaaaaaaa" not in shown
