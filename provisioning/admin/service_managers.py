@@ -20,6 +20,7 @@ from provisioning.models import ServiceManager, VendorOfferingItem, VendorStorag
 from provisioning.operations import connection
 
 CHANGE = "provisioning.change_servicemanager"
+CAPABILITY_WORDS = {"backup": "Backups", "files_cloud": "File Sync & Share", "disaster_recovery": "Disaster recovery"}
 
 
 class StorageInline(LedgerInline, TabularInline):
@@ -30,7 +31,7 @@ class StorageInline(LedgerInline, TabularInline):
 
     @display(description="holds")
     def capability_names(self, storage: VendorStorage) -> str:
-        return ", ".join(storage.capabilities)
+        return ", ".join(CAPABILITY_WORDS.get(capability, capability) for capability in storage.capabilities)
 
 
 @admin.register(ServiceManager)
@@ -106,6 +107,15 @@ class ServiceManagerAdmin(BssAdmin):
 
     def fetch_services_definition(self, request: HttpRequest, manager: ServiceManager) -> str:
         return connection.fetch_services_definition(service_manager_id=manager.pk, at=clock.now())
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave the secret out for whoever may only look: read-only values are written in full, and this one is never shown."""
+        if obj is None or self.has_change_permission(request, obj):
+            return super().get_fieldsets(request, obj)
+        return [
+            (title, {**options, "fields": tuple(name for name in options["fields"] if name != "client_secret")})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
 
     # --- The data centre by a login ------------------------------------------------------------------------------------
 

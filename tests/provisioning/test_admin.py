@@ -9,6 +9,7 @@ from provisioning.models import ServiceManager, VendorStorage
 from provisioning.operations import logins, wishes
 from tests import factories
 from tests.factories import AT
+from tests.provisioning.world import staff_with
 
 
 def url(name, row):
@@ -69,6 +70,16 @@ def test_the_secret_is_never_shown_and_an_empty_field_keeps_it(personas):
     assert "s3cret-of-ours" not in page
     manager.refresh_from_db()
     assert (manager.name, manager.client_secret) == ("Renamed", "s3cret-of-ours")
+
+
+def test_whoever_may_only_look_does_not_see_the_secret(personas):
+    manager = factories.ServiceManagerFactory(client_secret="s3cret-of-ours")
+
+    page = staff_with("provisioning.view_servicemanager").get(url("change", manager)).content.decode()
+
+    assert str(manager.client_id) in page
+    assert "s3cret-of-ours" not in page
+    assert "Client secret" not in page
 
 
 def test_a_secret_that_is_typed_replaces_the_old_one(personas):
