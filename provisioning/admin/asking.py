@@ -12,6 +12,8 @@ from provisioning import queries
 from provisioning.acronis.errors import AcronisError
 from provisioning.models import Tenant
 
+BESIDE_FORM = "beside=form"
+
 
 class VendorRefused(DomainError):
     """The vendor did not do what was asked; its answer, as a sentence for the page."""
@@ -53,9 +55,19 @@ def kept_nowhere(response: HttpResponse) -> HttpResponse:
 
 
 def progress_fragment(request: HttpRequest, tenant: Tenant, url: str) -> HttpResponse:
-    """Show what was done for ``tenant`` at the vendor; once nothing moves any more, the whole page is loaded anew."""
+    """
+    Show what was done for ``tenant`` at the vendor; once nothing moves any more, the whole page is loaded anew.
+
+    With ``beside=form`` the page stays, because somebody may be typing there; only its state is replaced along with the steps.
+    """
     progress = queries.tenant_progress(tenant)
-    response = TemplateResponse(request, "admin/provisioning/_progress.html", {"progress": progress, "progress_url": url})
-    if not progress.is_moving:
+    is_beside_form = request.GET.get("beside") == "form"
+    context = {
+        "progress": progress,
+        "progress_url": f"{url}?{BESIDE_FORM}" if is_beside_form else url,
+        "replaces_state": is_beside_form,
+    }
+    response = TemplateResponse(request, "admin/provisioning/_progress.html", context)
+    if not progress.is_moving and not is_beside_form:
         response["HX-Refresh"] = "true"
     return response

@@ -12,7 +12,7 @@ from common import clock
 from common.bss import BssAdmin, refuse
 from common.errors import DomainError
 from provisioning import queries
-from provisioning.admin.asking import id_sent, require, vendor_speaks
+from provisioning.admin.asking import BESIDE_FORM, id_sent, require, vendor_speaks
 from provisioning.forms.tenants import SynchronizeForm
 from provisioning.models import ServiceManager, Tenant
 from provisioning.operations import partners, preview
@@ -70,7 +70,7 @@ def _shown(tenant: Tenant) -> dict[str, Any]:
     return {
         "progress": queries.tenant_progress(tenant),
         "url": reverse("admin:provisioning_tenant_change", args=[tenant.pk]),
-        "progress_url": reverse("admin:provisioning_tenant_progress", args=[tenant.pk]),
+        "progress_url": reverse("admin:provisioning_tenant_progress", args=[tenant.pk]) + f"?{BESIDE_FORM}",
     }
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from unfold.decorators import display
 
 from common import clock
 from common.bss import Ledger, Move, refuse, related
@@ -15,7 +16,7 @@ from common.errors import DomainError
 from provisioning import queries
 from provisioning.admin.asking import progress_fragment, require, vendor_speaks
 from provisioning.forms.services import LicensingForm, QuotasForm
-from provisioning.models import Service
+from provisioning.models import Hold, Service
 from provisioning.operations import preview, services
 
 CHANGE = "provisioning.change_service"
@@ -31,13 +32,12 @@ class ServiceAdmin(Ledger):
     page_template = "admin/provisioning/service.html"
     list_display = (
         "organization",
-        "service_manager",
-        "protection_model",
-        "file_sync_model",
+        "state",
+        "protection",
+        "file_sync",
         "quantity",
-        "pricing_mode",
-        "wished_at",
-        "ended_at",
+        "pricing",
+        "service_manager",
     )
     list_select_related = ("organization", "service_manager")
     list_filter = (
@@ -62,7 +62,28 @@ class ServiceAdmin(Ledger):
         ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("organization", "service_manager", "tenant")
+        rows = super().get_queryset(request).select_related("organization", "service_manager", "tenant")
+        return rows.annotate(is_held=Exists(Hold.objects.filter(tenant=OuterRef("tenant"), released_at__isnull=True)))
+
+    @display(description="state", label={"good": "success", "busy": "info", "attention": "warning", "bad": "danger"})
+    def state(self, service: Any) -> tuple[str, str]:
+        """How its tenant stands; of a service that ended, that."""
+        if service.ended_at is not None:
+            return "attention", "Terminated"
+        state = queries.tenant_state(service.tenant, is_held=service.is_held)
+        return state.tone, state.words
+
+    @display(description="protection", ordering="protection_model")
+    def protection(self, service: Service) -> str:
+        return str(service.get_protection_model_display())
+
+    @display(description="File Sync & Share", ordering="file_sync_model")
+    def file_sync(self, service: Service) -> str:
+        return str(service.get_file_sync_model_display())
+
+    @display(description="pricing", ordering="pricing_mode")
+    def pricing(self, service: Service) -> str:
+        return str(service.get_pricing_mode_display())
 
     # --- The page of a service -----------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Tenants: what should be at the vendor for an organization, whether it is, and stopping and starting it."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -70,7 +71,7 @@ class TenantAdmin(SynchronizationPages, Ledger):
     """What should be at the vendor for an organization, and whether it is."""
 
     page_template = "admin/provisioning/tenant.html"
-    list_display = ("organization", "kind", "service_manager", "vendor_id", "state", "wished_at", "converged_at")
+    list_display = ("organization", "kind", "state", "vendor_id", "service_manager", "seen_to_agree")
     list_select_related = ("organization", "service_manager")
     list_filter = ("kind", TroubleFilter, MailFilter, "service_manager")
     search_fields = (
@@ -85,7 +86,11 @@ class TenantAdmin(SynchronizationPages, Ledger):
     ordering = ("-pk",)
     moves = (
         Move(
-            "converge_now", "Converge now", "provisioning.change_tenant", lambda tenant: tenant.gone_at is None, variant="primary"
+            "converge_now",
+            "Bring in line now",
+            "provisioning.change_tenant",
+            lambda tenant: tenant.gone_at is None,
+            variant="primary",
         ),
         Move("resume", "Resume", HOLD, _is_held_by_hand),
     )
@@ -105,6 +110,10 @@ class TenantAdmin(SynchronizationPages, Ledger):
     def state(self, tenant: Any) -> tuple[str, str]:
         state = queries.tenant_state(tenant, is_held=tenant.is_held)
         return state.tone, state.words
+
+    @display(description="seen to agree", ordering="converged_at")
+    def seen_to_agree(self, tenant: Tenant) -> datetime | None:
+        return tenant.converged_at
 
     # --- The page of a tenant ------------------------------------------------------------------------------------------
 

@@ -211,3 +211,21 @@ def test_finding_the_data_centre_is_for_those_who_may_change_it(personas, acroni
     new = reverse("admin:provisioning_servicemanager_find")
     assert staff_with(see, "provisioning.change_servicemanager").get(new).status_code == 403
     assert staff_with(see, "provisioning.add_servicemanager").get(new).status_code == 200
+
+
+def test_what_is_typed_stays_when_the_steps_at_acronis_are_done(personas, acronis, django_capture_on_commit_callbacks):
+    client = personas.client("mira")
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(page_of(personas.reseller), filled(acronis))
+    page = client.get(page_of(personas.reseller)).content.decode()
+    tenant = Tenant.objects.get()
+    progress = reverse("admin:provisioning_tenant_progress", args=[tenant.pk])
+
+    beside_form = client.get(f"{progress}?beside=form")
+    alone = client.get(progress)
+
+    assert f'id="state-{tenant.pk}"' in page
+    assert "HX-Refresh" not in beside_form
+    assert 'hx-swap-oob="true">As wished<' in beside_form.content.decode()
+    assert alone["HX-Refresh"] == "true"
+    assert "hx-swap-oob" not in alone.content.decode()

@@ -427,7 +427,7 @@ def test_the_page_offers_only_what_may_be_done(personas, tenant, user):
     assert "Login to panel" not in page
     assert "Show password" not in page
     assert "Suspend" not in page
-    assert "Converge now" not in page
+    assert "Bring in line now" not in page
 
 
 def test_accesses_are_listed_and_can_be_found_by_login(personas, user):
