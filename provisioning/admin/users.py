@@ -195,7 +195,7 @@ def _access_words(user: TenantUser) -> str:
     if user.vendor_id is None:
         return "Not at Acronis yet"
     if user.password:
-        return "By a generated password" if user.password_set_at else "By a generated password, which is being set"
+        return "By a password that is kept here" if user.password_set_at else "By a password that is being set"
     if users.is_activated(user):
         return "Active"
     if user.activation == Activation.PASSWORD:

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 import pghistory
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts.models import User
 from common.querysets import LockingQuerySet
@@ -70,7 +71,7 @@ class Inspection(StatefulModel):
         permissions = [("inspect_vendor", "Can have the vendor inspected")]
 
     def __str__(self) -> str:
-        return f"{self.service_manager}, {self.started_at:%d %b %Y %H:%M}"
+        return f"{self.service_manager}, {timezone.localtime(self.started_at):%d %b %Y %H:%M}"
 
     @property
     def is_open(self) -> bool:

@@ -204,7 +204,7 @@ class SetPassword(Action):
 
     @property
     def sentence(self) -> str:
-        return f"Set the generated password of {self.login}"
+        return f"Set the password of {self.login}"
 
 
 @dataclass(frozen=True, slots=True)

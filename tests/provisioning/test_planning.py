@@ -78,7 +78,7 @@ CASES = {
     "new, with a generated password": (
         replace(WISH, users=(replace(JANE, password_is_due=True),)),
         None,
-        [*NEW[:5], "Set the generated password of jane.doe"],
+        [*NEW[:5], "Set the password of jane.doe"],
     ),
     "new, mail asked for already": (replace(WISH, users=(replace(JANE, mail_is_due=False),)), None, NEW[:5]),
     "quota set": (replace(WISH, items=limited(Limit(10))), AGREES, ["Set pg_base_servers to soft quota 10"]),
@@ -155,7 +155,7 @@ CASES = {
     "password reset": (
         replace(WISH, users=(replace(KNOWN_JANE, password_is_due=True),)),
         AGREES,
-        ["Set the generated password of jane.doe"],
+        ["Set the password of jane.doe"],
     ),
     "drift in several things at once": (
         WISH,
