@@ -31,10 +31,14 @@ class SignInForm(forms.Form):
         label="New password",
         required=False,
         strip=False,
+        min_length=SHORTEST_PASSWORD,
         max_length=LONGEST_PASSWORD,
         help_text=f"Leave it empty to keep the present one. At least {SHORTEST_PASSWORD} characters.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        error_messages={"max_length": f"A password has at most {LONGEST_PASSWORD} characters."},
+        error_messages={
+            "min_length": f"A password has at least {SHORTEST_PASSWORD} characters.",
+            "max_length": f"A password has at most {LONGEST_PASSWORD} characters.",
+        },
     )
 
     def __init__(self, answer: QueryDict | None, *, person: TenantUser, number: str) -> None:

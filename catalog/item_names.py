@@ -60,6 +60,7 @@ _EDITIONS = {
     "fss_per_gigabyte": "File Sync & Share, per gigabyte",
 }
 _PREFIX = re.compile(r"^(?:[a-z]{2}_(?:base|pack)_|pack_)")
+_ITEM = re.compile(r"(?<![\w.@-])(?:[a-z]{2}_(?:base|pack)_|pack_)?[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w@-])")
 _SPELLED = {"vms": "virtual machines", "nas": "NAS", "dr": "disaster recovery", "adv": "advanced", "m365": "Microsoft 365"}
 
 
@@ -67,6 +68,11 @@ def item_label(item: str) -> str:
     """Return the reader's words for an offering item or a usage name, for example "Workstations" for pw_base_workstations."""
     stem = _PREFIX.sub("", item)
     return _STEMS.get(stem) or _readable(stem or item)
+
+
+def items_in_words(sentence: str) -> str:
+    """Return the sentence with the reader's words for each offering item we know; everything else, logins too, stays as it is."""
+    return _ITEM.sub(lambda found: _STEMS.get(_PREFIX.sub("", found[0])) or found[0], sentence)
 
 
 def edition_label(edition: str) -> str:

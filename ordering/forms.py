@@ -202,6 +202,11 @@ class ServiceDetailsForm(forms.Form):
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
 
+    def expect_generated_password(self) -> None:
+        """Say what the address is for where no activation mail is sent, because we generate the password."""
+        words = "Acronis writes here about the account. We generate the password; the page of the service shows it."
+        self.fields["email"].help_text = words
+
 
 class ReviewForm(forms.Form):
     """The last look before ordering."""

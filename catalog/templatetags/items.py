@@ -2,7 +2,8 @@
 
 from django import template
 
-from catalog.item_names import item_label
+from catalog.item_names import item_label, items_in_words
 
 register = template.Library()
 register.filter("item_label", item_label)
+register.filter("items_in_words", items_in_words)

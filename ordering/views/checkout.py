@@ -25,7 +25,7 @@ from ordering.operations.refusals import NotForSale, SecondSubscription, StepMis
 from ordering.queries import Checkout, Step
 from ordering.views.basket import open_basket, without_withdrawn_plans
 from ordering.views.requests import MemberRequest
-from provisioning.models import ServiceManager
+from provisioning.models import Activation, ServiceManager
 
 BILLING_FIELDS = list(BillingForm.base_fields)
 
@@ -94,6 +94,8 @@ def billing(request: MemberRequest, state: Checkout) -> HttpResponse:
 def service_details(request: MemberRequest, state: Checkout) -> HttpResponse:
     """3: the consumer's first user at the vendor, only where there is none yet."""
     form = ServiceDetailsForm(posted(request), initial=_first_user(request, state.basket))
+    if all(manager.activation == Activation.PASSWORD for manager in _awaiting(state)):
+        form.expect_generated_password()
     if request.method == "POST" and form.is_valid():
         try:
             unanswered = baskets.check_login(service_managers=_awaiting(state), login=form.cleaned_data["login"])

@@ -160,7 +160,7 @@ def test_each_item_an_action_touched_unfolds_under_its_sentence(personas: Person
     shown = page(personas, "dora", direct)
 
     assert "<summary>2 details</summary>" in shown
-    assert "<li>enable pw_base_servers, soft quota 10</li><li>enable &lt;vms&gt;</li>" in shown
+    assert "<li>enable Servers, soft quota 10</li><li>enable &lt;vms&gt;</li>" in shown
 
 
 def test_quotas_are_told_in_words_for_the_quantity(personas: Personas, direct: Subscription) -> None:

@@ -514,7 +514,9 @@ def test_a_silent_vendor_is_explained_with_the_time_of_the_next_try(shop, dora, 
 
     page = text_of(dora.get(f"/orders/{order.number}/"))
 
-    assert "Acronis did not answer POST /tenants in time. We try again at 1 Oct 2026, 14:00 CEST." in page
+    assert "Acronis does not answer as it should at the moment." in page
+    assert "We try again at 1 Oct 2026, 14:00 CEST; what is done already stays." in page
+    assert "What happened</summary>Acronis did not answer POST /tenants in time." in page
     assert "hx-trigger" in page
 
 
@@ -576,6 +578,18 @@ def test_who_gets_a_password_of_ours_is_led_to_it_and_waits_for_no_mail(shop, do
     assert "activation email" not in page
     assert "jane.doe signs in at Acronis with the password on the page of the service." in mail
     assert "activation email" not in mail
+
+
+def test_the_hint_at_the_email_says_what_acronis_sends_there(shop, dora):
+    shop.confirmed()
+
+    by_mail = text_of(dora.get(SERVICE))
+    ServiceManager.objects.update(activation=Activation.PASSWORD)
+    by_password = text_of(dora.get(SERVICE))
+
+    assert "Acronis sends the activation email here." in by_mail
+    assert "We generate the password; the page of the service shows it." in by_password
+    assert "activation email" not in by_password
 
 
 def test_a_waiting_order_can_be_cancelled_by_its_buyer(shop, dora):
