@@ -20,6 +20,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
@@ -176,6 +177,14 @@ class BssAdmin(RowSelects, ModelAdmin):
             raise Http404
         return row
 
+    # --- The list ----------------------------------------------------------------------------------------------------------
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Title the list by what it holds; Django's own title asks to select something."""
+        title = capfirst(str(self.opts.verbose_name_plural))
+        response: HttpResponse = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        return response
+
     # --- A row's page ----------------------------------------------------------------------------------------------------
 
     def change_view(
@@ -233,7 +242,7 @@ class BssAdmin(RowSelects, ModelAdmin):
             return self.page(
                 request,
                 "admin/bss/confirm.html",
-                title=move.label,
+                title=f"{move.label}: {row}",
                 original=row,
                 move=move,
                 sentences=sentences,

@@ -82,6 +82,11 @@ def stylesheet(request: HttpRequest) -> str:
     return static("bss.css")
 
 
+def icon(request: HttpRequest) -> str:
+    """Return the address of the icon in the browser's tab, the storefront's own."""
+    return static("favicon.svg")
+
+
 # --- Sidebar: by work, not by model ---------------------------------------------------------------------------------------
 
 

@@ -245,6 +245,7 @@ UNFOLD = {
     "SITE_HEADER": "Cloudtill",
     "SITE_SUBHEADER": "Back office",
     "SITE_SYMBOL": "point_of_sale",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.bss.icon"}],
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
     "STYLES": ["config.bss.stylesheet"],

@@ -10,10 +10,12 @@ from unfold.decorators import display
 
 from billing.models import Subscription, UnmappedUsage, UsageRecord
 from billing.operations import subscriptions
+from catalog.models import Plan
 from common import clock
 from common.bss import STATE_COLOURS, Ledger, Move, figure, month_filter, related, staff
 from common.templatetags.show import day, quantity
 from provisioning.models import Tenant
+from provisioning.queries import open_holds
 
 
 @admin.register(Subscription)
@@ -32,10 +34,10 @@ class SubscriptionAdmin(Ledger):
     search_help_text = "Subscription, order, customer or reseller (number), customer's name, plan's number"
     ordering = ("-pk",)
     fields = (
-        ("number", "status"),
+        ("number", "state"),
         ("consumer", "order_number"),
         ("plan", "plan_name"),
-        ("quantity", "billing_model"),
+        ("quantity", "billing_model_label"),
         ("started_on", "ended_on"),
         ("service", "tenant_id_shown"),
         ("partner_discount_percent", "retail_markup_percent", "retail_discount_percent"),
@@ -54,6 +56,17 @@ class SubscriptionAdmin(Ledger):
     @display(description="state", ordering="status", label=STATE_COLOURS)
     def status_label(self, subscription: Subscription) -> tuple[str, str]:
         return subscription.status, str(subscription.get_status_display())
+
+    @display(description="state")
+    def state(self, subscription: Subscription) -> str:
+        """Also whether the service is suspended, which the subscription itself does not know."""
+        reasons = [one.hold.get_reason_display().lower() for one in open_holds(subscription.service.tenant)]
+        words = str(subscription.get_status_display())
+        return f"{words}, service suspended: {', '.join(reasons)}" if reasons else words
+
+    @display(description="billing model")
+    def billing_model_label(self, subscription: Subscription) -> str:
+        return dict(Plan.BillingModel.choices).get(subscription.billing_model, subscription.billing_model)
 
     @display(description="service manager")
     def service_manager(self, subscription: Subscription) -> str:

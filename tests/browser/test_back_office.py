@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from provisioning.models import Tenant, VendorAccess
 from tests.provisioning.world import served, url
@@ -20,16 +20,11 @@ def desk(chromium: Browser, live_server, personas, client) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, base_url=live_server.url)
     context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
     page = context.new_page()
-    page.on("console", lambda message: complaints.append(message.text) if _is_complaint(message) else None)
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
     context.close()
     assert complaints == []
-
-
-def _is_complaint(message: ConsoleMessage) -> bool:
-    """Chromium looks for an icon of its own accord; every other error is the page's."""
-    return message.type == "error" and not message.location["url"].endswith("/favicon.ico")
 
 
 def test_a_reseller_is_synchronized_with_a_live_check_of_the_login(desk, personas, acronis):

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from django.contrib import admin
 from django.db import connection
+from django.templatetags.static import static
 from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, reverse
 from post_office.models import Email, EmailTemplate
@@ -475,3 +476,32 @@ def test_an_invented_person_is_refused_in_the_rows_of_an_organization(personas):
 
     assert answer.status_code == 200
     assert "user" in answer.context["inline_admin_formsets"][0].formset.errors[0]
+
+
+def test_a_list_is_titled_by_what_it_holds_and_an_empty_one_says_so(personas):
+    client = personas.client("mira")
+    address = reverse("admin:provisioning_hold_changelist")
+
+    empty = client.get(address).content.decode()
+    unmatched = client.get(f"{address}?q=nobody").content.decode()
+
+    assert "<title> Holds | Cloudtill BSS</title>" in " ".join(empty.split())
+    assert "No holds here" in empty
+    assert "No holds match" in unmatched
+    assert "Show all holds" in unmatched
+
+
+def test_the_tab_shows_the_icon_of_the_house(personas):
+    page = personas.client("mira").get(reverse("admin:index")).content.decode()
+
+    assert static("favicon.svg") in page
+
+
+def test_a_subscription_tells_that_its_service_is_suspended(personas):
+    subscription = factories.SubscriptionFactory()
+    Hold.objects.create(tenant=subscription.service.tenant, reason=Hold.Reason.DUNNING, opened_at=factories.AT)
+
+    page = personas.client("root").get(reverse("admin:billing_subscription_change", args=[subscription.pk])).content.decode()
+
+    assert "Active, service suspended: invoice overdue" in page
+    assert "Pay-as-you-go postpaid" in page
