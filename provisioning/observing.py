@@ -14,6 +14,10 @@ from provisioning.planning.values import Item, Limit, ObservedTenant, ObservedUs
 
 NAME_LENGTH = 200
 
+DEFAULT_STORAGES = tuple(f"service_manager__default_{kind}_storage" for kind in ("backup", "file", "disaster_recovery"))
+WISH_RELATED = ("organization", "parent", *DEFAULT_STORAGES)
+"""What is read along with a tenant whose wish is asked for."""
+
 # The vendor's list (guide, “Language codes”); others of a language fall back to it, unknown ones to English.
 LANGUAGES = frozenset(
     {"bg", "zh", "zh-TW", "cs", "da", "nl", "en", "en-US", "fi", "fr", "de", "hu", "id", "it", "ja", "ko", "ms", "nb", "pl", "pt"}
@@ -119,7 +123,8 @@ class Offer:
         self._acronis = acronis
         self._items: dict[tuple[str, str], list[Item]] = {}
         self._types: dict[str, str] = {}
-        self._storage_names = {str(storage.infra_id): storage.name for storage in service_manager.storages.all()}
+        self.storages = {str(storage.infra_id): storage for storage in service_manager.storages.all()}
+        self._storage_names = {infra_id: storage.name for infra_id, storage in self.storages.items()}
 
     def items(self, *, parent: str, kind: str) -> list[Item]:
         """Return what ``parent`` can give to a child of ``kind``, every storage included."""
@@ -164,11 +169,11 @@ class WishRows:
     service: Service | None
 
     @classmethod
-    def of(cls, tenant: Tenant) -> "WishRows":
-        """Read those of one tenant."""
+    def of(cls, tenant: Tenant, *, users: Iterable[TenantUser] | None = None) -> "WishRows":
+        """Read those of one tenant; its ``users`` only where they are not given."""
         return cls(
             is_held=tenant.holds.filter(released_at__isnull=True).exists(),
-            users=tenant.users.live().order_by("pk"),
+            users=tenant.users.live().order_by("pk") if users is None else users,
             service=tenant.services.live().select_related("backup_storage", "file_storage", "disaster_recovery_storage").first(),
         )
 

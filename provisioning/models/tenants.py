@@ -1,7 +1,7 @@
 """What should be at the vendor: tenants, their users, services and holds."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import pghistory
 from django.db import models
@@ -172,6 +172,13 @@ class Service(models.Model):
         EVERYTHING = "everything", "Everything the provider has"
         CHOSEN = "chosen", "The chosen offering items"
 
+    STORAGE_FIELDS: ClassVar = {
+        "backup": "backup_storage",
+        "files_cloud": "file_storage",
+        "disaster_recovery": "disaster_recovery_storage",
+    }
+    """Type of storage, in the vendor's words → the field that chooses one."""
+
     class PricingMode(models.TextChoices):
         TRIAL = "trial", "Free trial"
         PRODUCTION = "production", "Production"
@@ -223,11 +230,7 @@ class Service(models.Model):
     @property
     def storages(self) -> dict[str, VendorStorage | None]:
         """The storage of each type that was chosen for this service; None is the default of the service manager."""
-        return {
-            "backup": self.backup_storage,
-            "files_cloud": self.file_storage,
-            "disaster_recovery": self.disaster_recovery_storage,
-        }
+        return {storage_type: getattr(self, field) for storage_type, field in self.STORAGE_FIELDS.items()}
 
 
 @pghistory.track()

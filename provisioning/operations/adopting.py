@@ -30,8 +30,6 @@ from provisioning.planning.choosing import ItemsNotAvailable
 from provisioning.planning.differences import CANNOT_PLAN, Difference, differences, subject_of
 from provisioning.planning.values import UNLIMITED, Item, Limit, ObservedTenant, ObservedUser, TenantWish
 
-STORAGE_FIELDS = {"backup": "backup_storage", "files_cloud": "file_storage", "disaster_recovery": "disaster_recovery_storage"}
-
 EMAIL_LENGTH = 254  # as long as an address can be (RFC 5321), and our column
 
 
@@ -160,8 +158,9 @@ def _choose_storage(service: Service, storage_type: str, infra_id: str) -> str:
     storage = VendorStorage.objects.filter(service_manager=service.service_manager_id, infra_id=infra_id).first()
     if storage is None:
         raise CannotAdopt("Its storage is not known here. Use “Get services definition” of the service manager first.")
-    setattr(service, STORAGE_FIELDS[storage_type], storage)
-    service.save(update_fields=[STORAGE_FIELDS[storage_type]])
+    field = Service.STORAGE_FIELDS[storage_type]
+    setattr(service, field, storage)
+    service.save(update_fields=[field])
     return f"it keeps {storage}."
 
 

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 
 from common.errors import DomainError
 from common.locks import Busy, alone
@@ -23,7 +22,9 @@ from provisioning.acronis.types import OfferingItemChange, Quota, VendorTenant
 from provisioning.locks import TENANT
 from provisioning.models import Drift, Service, Tenant, VendorAction
 from provisioning.observing import (
+    WISH_RELATED,
     Offer,
+    WishRows,
     facts_wish,
     find_among_children,
     find_tenant,
@@ -44,17 +45,6 @@ Clock = Callable[[], datetime]
 # The first round does the work, the second sees an empty plan. More are for editions, whose items come after the switch, for
 # quotas whose version is only seen when the item is on, and for lost answers and what changed in between.
 ROUNDS = 6
-WISHED_OF = (
-    "organization",
-    "parent",
-    *(f"service_manager__default_{kind}_storage" for kind in ("backup", "file", "disaster_recovery")),
-)
-STORAGE_FIELDS = {
-    "backup": "backup_storage",
-    "files_cloud": "file_storage",
-    "disaster_recovery": "disaster_recovery_storage",
-}
-STORAGE_OPEN = Q(backup_storage=None) | Q(file_storage=None) | Q(disaster_recovery_storage=None)
 LONGEST_PAUSE = timedelta(hours=6)  # whatever a Retry-After says
 NAME_TAKEN = 1004
 BACKOFF = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))
@@ -86,7 +76,7 @@ def converge(tenant_id: int, *, clock: Clock) -> None:
         converge(tenant.parent.pk, clock=clock)
     with alone(TENANT, tenant_id):
         # Read only now: converging the parent takes a while, and a wish must not be older than the moment it is taken for.
-        tenant = Tenant.objects.select_related(*WISHED_OF).get(pk=tenant_id)
+        tenant = Tenant.objects.select_related(*WISH_RELATED).get(pk=tenant_id)
         if tenant.gone_at is None:
             _Convergence(tenant, vendor.connect(tenant.service_manager), clock).run()
 
@@ -140,7 +130,9 @@ class _Convergence:
 
     def run(self) -> None:
         self._close_interrupted_actions()
-        wish = wish_of(self.tenant, Offer(self.tenant.service_manager, self.acronis))
+        offer = Offer(self.tenant.service_manager, self.acronis)
+        rows = WishRows.of(self.tenant, users=())  # these are read anew with every look
+        wish = wish_of(self.tenant, offer, rows)
         for round_number in range(1, ROUNDS + 1):
             observed = self._look()
             if observed is None and wish.is_retired:
@@ -150,7 +142,7 @@ class _Convergence:
             wish = replace(wish, users=() if wish.is_retired else self.users.read(observed.users if observed else ()))
             actions = [action for action in plan(wish, observed) if action not in self.told]
             if not actions:
-                self._keep_storages(wish.items)
+                self._keep_storages(rows.service, offer, wish.items)
                 self._record_agreement()
                 return
             try:
@@ -341,17 +333,16 @@ class _Convergence:
             status=VendorAction.Status.INTERRUPTED, ended_at=self.clock(), error="The worker was stopped before the answer came."
         )
 
-    def _keep_storages(self, items: Iterable[Item]) -> None:
+    @staticmethod
+    def _keep_storages(service: Service | None, offer: Offer, items: Iterable[Item]) -> None:
         """Write down where the data of a service lies, so that another default, chosen later, does not ask to move it."""
-        service = self.tenant.services.live().filter(STORAGE_OPEN).first()
-        if service is None:
+        if service is None or all(service.storages.values()):
             return
         infra_ids = {item.storage_type: item.infra_id for item in items if item.infra_id}
-        rows = {str(row.infra_id): row for row in self.tenant.service_manager.storages.filter(infra_id__in=infra_ids.values())}
         found = {
-            STORAGE_FIELDS[storage_type]: rows[infra_id]
+            Service.STORAGE_FIELDS[storage_type]: offer.storages[infra_id]
             for storage_type, infra_id in infra_ids.items()
-            if service.storages[storage_type] is None and infra_id in rows
+            if service.storages[storage_type] is None and infra_id in offer.storages
         }
         if found:
             Service.objects.filter(pk=service.pk, wished_at=service.wished_at).update(**found)

@@ -18,7 +18,7 @@ from provisioning import vendor
 from provisioning.acronis.errors import AcronisError, NotFound
 from provisioning.locks import TENANT
 from provisioning.models import Drift, Tenant
-from provisioning.observing import Offer, find_tenant, observe, wish_of
+from provisioning.observing import WISH_RELATED, Offer, find_tenant, observe, wish_of
 from provisioning.operations import adopting
 from provisioning.operations.adopting import CannotAdopt, Finding
 from provisioning.operations.due import wish_again
@@ -197,8 +197,7 @@ def _refuse_under_way(tenant: Tenant) -> None:
 
 
 def _tenant(tenant_id: int) -> Tenant:
-    storages = [f"service_manager__default_{name}_storage" for name in ("backup", "file", "disaster_recovery")]
-    return Tenant.objects.select_related("organization", "parent", "service_manager", *storages).get(pk=tenant_id)
+    return Tenant.objects.select_related(*WISH_RELATED).get(pk=tenant_id)
 
 
 def _locked_tenant(drift_id: int) -> Tenant:

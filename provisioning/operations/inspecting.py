@@ -24,7 +24,7 @@ from provisioning.acronis.errors import AcronisError, MalformedAnswer, NotFound,
 from provisioning.acronis.types import VendorTenant
 from provisioning.locks import INSPECTION
 from provisioning.models import Drift, Hold, Inspection, Service, ServiceManager, Tenant, TenantUser
-from provisioning.observing import Offer, WishRows, item_of, observe, observed_tenant, observed_user, wish_of
+from provisioning.observing import DEFAULT_STORAGES, Offer, WishRows, item_of, observe, observed_tenant, observed_user, wish_of
 from provisioning.planning.differences import TENANT_DELETED, Difference, cannot_plan, deleted, differences
 from provisioning.planning.values import UNLIMITED, Item, Limit, ObservedTenant, ObservedUser
 
@@ -114,8 +114,7 @@ def carry_out(inspection_id: int, *, clock: Clock) -> None:
 
     :raises Busy: another worker is at it.
     """
-    storages = [f"service_manager__default_{name}_storage" for name in ("backup", "file", "disaster_recovery")]
-    inspection = Inspection.objects.select_related("service_manager", *storages).get(pk=inspection_id)
+    inspection = Inspection.objects.select_related(*DEFAULT_STORAGES).get(pk=inspection_id)
     with alone(INSPECTION, inspection.service_manager_id):
         inspection.refresh_from_db(fields=["status", "attempts"])
         if not inspection.is_open or not _begin(inspection, at=clock()):

@@ -202,7 +202,7 @@ def test_a_mail_whose_answer_was_lost_is_shown_as_unconfirmed_and_can_be_asked_f
     assert (user.activation_mail_asked_at, user.activation_mail_confirmed_at) == (clock(), None)
 
     with django_capture_on_commit_callbacks(execute=True):
-        users.ask_activation_mail_again(tenant_user_id=user.pk, at=clock())
+        users.ask_activation_mail_again(tenant_user_id=user.pk, at=clock() + users.MAIL_PAUSE)
 
     user.refresh_from_db()
     assert user.activation_mail_confirmed_at is not None

@@ -1,4 +1,4 @@
-"""Converging while somebody wishes for something else, and failures that must not hide a newer wish."""
+"""Converging while somebody wishes for something else, failures that must not hide a newer wish, and our own share of it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -128,3 +128,13 @@ def test_a_fault_of_ours_is_a_sentence_on_the_row_and_tried_again_after_a_pause(
     it.tenant.refresh_from_db()
     assert it.tenant.last_error == converging.UNEXPECTED
     assert it.tenant.next_try_at == LATER + converging.BACKOFF[0]
+
+
+# --- Our own share ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_customer_costs_no_more_queries_than_it_has_to(it, acronis, django_assert_max_num_queries):
+    converging.converge(wished(acronis.service_manager).tenant.pk, clock=lambda: AT)  # the token, and what a process keeps
+
+    with django_assert_max_num_queries(58):  # 24 of them are slots for calls, 12 the six actions that are recorded
+        converging.converge(it.tenant.pk, clock=lambda: AT)
