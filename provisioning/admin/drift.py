@@ -28,6 +28,7 @@ from provisioning.planning.differences import KIND_NAMES
 DECIDE = "provisioning.decide_drift"
 LISTED_RESELLERS = 100
 SAID_REFUSALS = 10
+ADOPTED_AT_ONCE = 20  # each asks the vendor several times while somebody waits for the page
 STATUS_COLOURS = {
     "open": "warning",
     "repairing": "info",
@@ -273,6 +274,9 @@ class DriftAdmin(Ledger):
 
     @admin.action(description="Adopt the chosen ones here", permissions=["decide"])
     def adopt_selected(self, request: HttpRequest, queryset: QuerySet[Drift]) -> None:
+        if queryset.count() > ADOPTED_AT_ONCE:
+            messages.error(request, f"Adopt at most {ADOPTED_AT_ONCE} at a time: Acronis is asked about each of them again.")
+            return
         self._each(request, queryset, self.adopt, "was adopted", "were adopted")
 
     @staticmethod

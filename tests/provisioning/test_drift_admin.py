@@ -196,6 +196,16 @@ def test_many_are_decided_each_by_itself_and_refusals_are_said(personas, acronis
     assert "Billing data are kept on the organization" in said[1]
 
 
+def test_more_than_somebody_can_wait_for_are_not_adopted_at_once(personas, acronis, found, monkeypatch):
+    monkeypatch.setattr("provisioning.admin.drift.ADOPTED_AT_ONCE", 0)
+
+    page = personas.client("mira").post(reverse(LIST), {"action": "adopt_selected", "_selected_action": [found.pk]}, follow=True)
+
+    found.refresh_from_db()
+    assert found.status == "open"
+    assert sentences(page) == ["Adopt at most 0 at a time: Acronis is asked about each of them again."]
+
+
 def test_only_who_may_decide_decides(personas, found):
     client = personas.client("bert")
     personas.bert.groups.get().permissions.add(*_permissions("view_drift"))
