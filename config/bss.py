@@ -277,10 +277,18 @@ def _order_cards(request: HttpRequest) -> list[Card]:
     states = Order.objects.to_execute().aggregate(
         placed=Count("pk", filter=Q(status=Order.Status.PLACED)), failed=Count("pk", filter=Q(status=Order.Status.FAILED))
     )
-    queue = reverse("admin:ordering_ordertoexecute_changelist")
+    waiting = Order.objects.filter(status=Order.Status.EXECUTING, lines__status="executing").exclude(lines__error="")
+    queue, orders = reverse("admin:ordering_ordertoexecute_changelist"), reverse("admin:ordering_order_changelist")
     return [
         *_card(states["placed"], "order to execute", "orders to execute", f"{queue}?status__exact=placed", "is-due"),
         *_card(states["failed"], "order failed", "orders failed", f"{queue}?status__exact=failed", "is-bad"),
+        *_card(
+            _at_most(waiting.distinct()),
+            "order waiting for Acronis; it is tried again",
+            "orders waiting for Acronis; they are tried again",
+            f"{orders}?status__exact=executing",
+            "is-due",
+        ),
     ]
 
 

@@ -54,3 +54,16 @@ def test_login_to_panel_leaves_for_the_data_centre_in_a_tab_of_its_own(desk, per
 
     assert any(address.startswith("http://acronis.test/api/2/idp/external-login") for address in asked)
     assert VendorAccess.objects.get().person == personas.mira
+
+
+def test_the_back_office_shows_its_pages_without_script(chromium, live_server, personas, client):
+    client.force_login(personas.mira, backend="django.contrib.auth.backends.ModelBackend")
+    context = chromium.new_context(java_script_enabled=False, base_url=live_server.url)
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+    page = context.new_page()
+
+    page.goto(reverse("admin:provisioning_hold_changelist"))
+
+    expect(page.locator("text=No holds here")).to_be_visible()
+    expect(page.locator("[x-show=openCommandResults]").first).to_be_hidden()
+    context.close()

@@ -343,6 +343,21 @@ def test_the_dashboard_says_what_needs_somebody(personas):
         assert words in page
 
 
+def test_the_dashboard_counts_an_order_that_waits_for_acronis_once_and_only_while_it_waits(personas):
+    order = _order(personas, status=Order.Status.EXECUTING)
+    plan = factories.PlanFactory()
+    facts = {"plan": plan, "plan_name": plan.name, "protection_model": "per_gigabyte", "file_sync_model": "per_user"}
+    line = OrderLine.objects.create(order=order, billing_model="pay_as_you_go", status="executing", **facts)
+    index = reverse("admin:index")
+
+    calm = personas.client("mira").get(index).content.decode()
+    OrderLine.objects.filter(pk=line.pk).update(error="Acronis answered 503.")
+    waiting = personas.client("mira").get(index).content.decode()
+
+    assert "waiting for Acronis" not in calm
+    assert "order waiting for Acronis; it is tried again" in waiting
+
+
 def test_the_dashboard_names_the_months_without_a_rate_card(personas):
     plan = factories.PlanFactory()
     first = clock.today("Europe/Berlin").replace(day=1)
