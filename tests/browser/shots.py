@@ -18,6 +18,8 @@ from config.processes import ROOT, Stack
 from tests.browser.chromium import LAUNCH
 
 WIDTHS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+# Pictures may take their time: the machine may be busy with tests, and nobody measures anything here.
+PATIENCE_MS = 120_000
 NEXT = "main form button.btn-primary"
 
 
@@ -34,9 +36,10 @@ def main() -> int:
         for device, viewport in WIDTHS.items():
             folder = state / "pictures" / device
             folder.mkdir(parents=True, exist_ok=True)
-            _storefront(browser.new_context(viewport=viewport), stack.web_url, folder)
-            _partner(browser.new_context(viewport=viewport), stack.web_url, folder)
-            _back_office(browser.new_context(viewport=viewport), stack.web_url, folder)
+            for walk in (_storefront, _partner, _back_office):
+                context = browser.new_context(viewport=viewport)
+                context.set_default_timeout(PATIENCE_MS)
+                walk(context, stack.web_url, folder)
         browser.close()
     print(f"Pictures are in {os.path.relpath(state / 'pictures')}.")
     return 0
@@ -79,7 +82,7 @@ def _service(page: Page, url: str, folder: Path) -> None:
     _keep(page, folder, "24-reset-password")
     page.click(NEXT)
     _keep(page, folder, "25-service-moving")
-    page.wait_for_selector("text=Show password", timeout=60_000)
+    page.wait_for_selector("text=Show password", timeout=PATIENCE_MS)
     page.click("text=Show password")
     page.wait_for_selector("output")
     _keep(page, folder, "26-service-password")
@@ -131,7 +134,7 @@ def _partner(context: BrowserContext, url: str, folder: Path) -> None:
     _keep(page, folder, "17-review")
     page.click(NEXT)
     _keep(page, folder, "18-order-in-progress")
-    page.wait_for_selector("text=Manage Your Service", timeout=60_000)
+    page.wait_for_selector("text=Manage Your Service", timeout=PATIENCE_MS)
     _keep(page, folder, "19-order-completed")
     page.goto(f"{url}/customers/")
     _keep(page, folder, "20-customers")
