@@ -8,6 +8,7 @@ import pgtrigger
 from babel import Locale
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -95,6 +96,11 @@ class Organization(models.Model):
     payment_terms_days = models.PositiveSmallIntegerField(default=14, validators=[MaxValueValidator(365)])
     payment_details = models.TextField(
         blank=True, help_text="How buyers pay this seller: bank, IBAN, BIC. Printed on its invoices."
+    )
+    sign_up_is_open = models.BooleanField(
+        "visitors may sign up",
+        default=True,
+        help_text="As its customers, by themselves. What they order waits until a person executes it.",
     )
     orders_execute_automatically = models.BooleanField(default=True, help_text="Off: an account manager executes each order.")
     created_at = models.DateTimeField()
@@ -193,6 +199,83 @@ class Membership(models.Model):
     @property
     def may_edit_billing(self) -> bool:
         return self.role == self.Role.ADMINISTRATOR
+
+
+class InvitationQuerySet(LockingQuerySet["Invitation"]):
+    def open(self, at: datetime) -> Self:
+        """Those that can still be accepted at ``at``."""
+        return self.filter(accepted_at__isnull=True, revoked_at__isnull=True, expires_at__gt=at)
+
+
+@pghistory.track(exclude=["token_hash"])
+class Invitation(models.Model):
+    """Asks a person by mail to act for an organization. Of the link only a hash is kept; the newest mail's link counts."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="invitations")
+    email = models.EmailField("e-mail address")
+    role = models.CharField(max_length=15, choices=Membership.Role, default=Membership.Role.BUYER)
+    token_hash = models.CharField(
+        max_length=64, unique=True, editable=False, help_text="SHA-256 of what stands in the link, in hex."
+    )
+    invited_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    sent_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-sent_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                F("organization"),
+                Lower("email"),
+                condition=Q(accepted_at__isnull=True, revoked_at__isnull=True),
+                name="invitation_one_open",
+            ),
+            models.CheckConstraint(condition=Q(role__in=["viewer", "buyer", "administrator"]), name="invitation_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} for {self.organization}"
+
+
+class ApiTokenQuerySet(LockingQuerySet["ApiToken"]):
+    def usable(self, at: datetime) -> Self:
+        return self.filter(revoked_at__isnull=True).filter(Q(expires_at__isnull=True) | Q(expires_at__gt=at))
+
+
+@pghistory.track(exclude=["token_hash", "last_used_at"])
+class ApiToken(models.Model):
+    """Lets a program act for an organization, within its scopes. The token itself is shown once; only a hash of it is kept."""
+
+    class Scope(models.TextChoices):
+        CATALOG_READ = "catalog:read", "Read plans and prices"
+        PARTNER_READ = "partner:read", "Read partner prices"
+        PARTNER_WRITE = "partner:write", "Change partner prices"
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100, help_text="What it is for, for example Website.")
+    prefix = models.CharField(
+        max_length=12, unique=True, editable=False, help_text="How the token begins; people tell tokens apart by it."
+    )
+    token_hash = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of the whole token, in hex.")
+    scopes = ArrayField(models.CharField(max_length=30, choices=Scope), help_text="What it may be used for.")
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: until it is revoked.")
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text="To the hour.")
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API token"
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
 
 
 def local_date(moment: datetime, organization: Organization) -> date:

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "reconciliation.apps.ReconciliationConfig",
     "common.apps.CommonConfig",
     "unfold",
+    "unfold.contrib.import_export",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -62,9 +63,13 @@ INSTALLED_APPS = [
     "csp",
     "django_bootstrap5",
     "django_htmx",
+    "drf_spectacular",
+    "drf_standardized_errors",
+    "import_export",
     "pgtrigger",
     "pghistory",
     "post_office",
+    "rest_framework",
     "sequences",
 ]
 
