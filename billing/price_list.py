@@ -146,6 +146,6 @@ def _place(edition: str, plan: Plan) -> tuple[bool, bool, str]:
 
 def _label(edition: str, plan: Plan) -> str:
     """In the words of the order form: an edition that stands in for File Sync & Share "per workload" is called so."""
-    if edition == plan.service_manager.fss_per_workload_edition:
+    if edition == plan.sold_through.fss_per_workload_edition:
         return "File Sync & Share, per workload"
     return edition_label(edition)

@@ -27,6 +27,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
+from catalog.pricing import Level
 from common.errors import DomainError
 from common.periods import Period
 
@@ -41,14 +42,6 @@ class Aggregation(StrEnum):
     MAX = "max"
     AVERAGE = "average"
     SUM = "sum"
-
-
-class Level(StrEnum):
-    """Who sells to whom, which decides how far the chain of prices is walked."""
-
-    MSP = "msp"
-    WHOLESALE = "wholesale"
-    RETAIL = "retail"
 
 
 class UnitMismatch(DomainError):

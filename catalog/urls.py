@@ -1,10 +1,10 @@
 from django.urls import path
 
-from catalog import views
+from catalog.views import shop
 
 app_name = "catalog"
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("products/<str:number>/", views.plan, name="plan"),
+    path("", shop.home, name="home"),
+    path("products/<str:number>/", shop.plan, name="plan"),
 ]

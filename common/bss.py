@@ -304,6 +304,11 @@ def say(request: HttpRequest, use_case: Callable[[], str]) -> bool:
     return True
 
 
+def today() -> date:
+    """Return today's date where the MSP keeps its days: the pages of the back office are shown in its time zone."""
+    return timezone.localdate(clock.now())
+
+
 def staff(request: HttpRequest) -> Any:
     """Return who is signed in; the pages of the back office are open to users alone, never to an anonymous visitor."""
     return request.user
@@ -347,7 +352,7 @@ class MonthFilter(admin.SimpleListFilter):
     field: ClassVar[str]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterator[tuple[str, str]]:
-        yield from month_choices(timezone.localdate(clock.now()), back=FILTERED_MONTHS, ahead=1)
+        yield from month_choices(today(), back=FILTERED_MONTHS, ahead=1)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():

@@ -1,10 +1,27 @@
 """Money: one rounding function, a split that loses nothing, and how an amount is written."""
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from functools import cache
 
-from babel.numbers import get_currency_precision
+from babel.core import get_global
+from babel.numbers import get_currency_precision, get_territory_currencies
+
+
+@cache
+def currencies() -> frozenset[str]:
+    """Return every currency that is legal tender somewhere now, by its letters (ISO 4217)."""
+    return frozenset(
+        currency
+        for territory in get_global("territory_currencies")
+        for currency in get_territory_currencies(territory, start_date=date.max, end_date=date.max)
+    )
+
+
+def is_currency(code: str) -> bool:
+    """Whether ``code`` is a currency people can pay in today."""
+    return code in currencies()
 
 
 @cache  # asked for every line of every invoice

@@ -264,7 +264,7 @@ def _preview(order: Order, line: OrderLine) -> dict[str, Any]:
         role=line.role,
     )
     try:
-        steps = steps_of_order(consumer=order.consumer, service_manager=line.plan.service_manager, wish=wish)
+        steps = steps_of_order(consumer=order.consumer, service_manager=line.plan.sold_through, wish=wish)
     except (AcronisError, DomainError) as error:
         return {"line": line, "problem": str(error)}
     return {"line": line, "steps": steps}

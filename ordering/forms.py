@@ -60,7 +60,7 @@ class LineSettingsForm(forms.Form):
         }
         super().__init__(answer, prefix=str(line.pk), initial=initial)
         self.line = line
-        manager = line.plan.service_manager
+        manager = line.plan.sold_through
         self.descriptions = {
             "protection_model": [(model.label, PROTECTION_DESCRIPTIONS[model]) for model in ProtectionModel],
             "file_sync_model": [(model.label, file_sync_description(model, manager)) for model in FileSyncModel],

@@ -273,7 +273,7 @@ def order_progress(order: Order, *, reader: Organization | None = None) -> Order
             LineProgress(
                 line=line,
                 steps=[a for a in actions if a.tenant_id in tenants[line.pk] and a.started_at >= order.placed_at],
-                portal_url=provisioning.portal_url(line.plan.service_manager),
+                portal_url=provisioning.portal_url(line.plan.sold_through),
                 is_first_service=bool(line.login),
                 has_password=line.has_password,
             )
@@ -302,15 +302,15 @@ def _summary(basket: Basket, at: datetime) -> dict[str, Any]:
     next_month = add_months(local_date(at, seller).replace(day=1), 1)
     return {
         "basket": basket,
-        "items": _items(basket),
+        "items": _items(basket, at),
         "first_invoice_on": next_month,
         "usage_until": next_month - timedelta(days=1),
     }
 
 
-def _items(basket: Basket) -> list[Item]:
+def _items(basket: Basket, at: datetime) -> list[Item]:
     manager = OuterRef("plan__service_manager")
-    for_sale = Plan.objects.for_sale_to(basket.buyer).filter(pk=OuterRef("plan"))
+    for_sale = Plan.objects.for_sale_to(basket.buyer, on=local_date(at, basket.buyer)).filter(pk=OuterRef("plan"))
     live = Service.objects.live().filter(organization=basket.consumer_id, service_manager=manager)
     ordered = OrderLine.objects.unfinished().filter(order__consumer=basket.consumer_id, plan__service_manager=manager)
     users = TenantUser.objects.live().filter(tenant__organization=basket.consumer_id, service_manager=manager)

@@ -40,7 +40,7 @@ def metering(plan: Plan, *, protection: str, file_sync: str) -> list[str]:
         edition = {"per_gigabyte": "pck_per_gigabyte", "per_workload": "pck_per_workload"}[protection]
         sentences.append(f"Protection, {ProtectionModel(protection).label.lower()}: Acronis meters {_metered_by(edition)}.")
     if file_sync:
-        edition = "fss_per_user" if file_sync == FileSyncModel.PER_USER else plan.service_manager.fss_per_workload_edition
+        edition = "fss_per_user" if file_sync == FileSyncModel.PER_USER else plan.sold_through.fss_per_workload_edition
         label = FileSyncModel(file_sync).label.lower()
         sentences.append(f"File Sync & Share, {label}: Acronis meters {_metered_by(edition)}.")
     return sentences

@@ -9,7 +9,19 @@ from factory.django import DjangoModelFactory
 
 from accounts.models import Membership, Organization, User
 from billing.models import Subscription
-from catalog.models import PartnerPrice, PartnerTerms, Plan, Product, ProductGroup, ProductType, Tax, TermsDocument, Venture
+from catalog.models import (
+    ModuleSettings,
+    PartnerPrice,
+    PartnerTerms,
+    Plan,
+    PlanPrice,
+    Product,
+    ProductGroup,
+    ProductType,
+    Tax,
+    TermsDocument,
+    Venture,
+)
 from provisioning.models import FileSyncModel, ProtectionModel, Service, ServiceManager, Tenant, TenantUser
 
 AT = datetime(2026, 10, 1, 9, 0, tzinfo=UTC)
@@ -139,6 +151,7 @@ class PlanFactory(DjangoModelFactory[Plan]):
 
     class Meta:
         model = Plan
+        skip_postgeneration_save = True
 
     number = factory.Sequence(lambda n: f"P{5000 + n}")
     venture = factory.SubFactory(VentureFactory)
@@ -147,6 +160,51 @@ class PlanFactory(DjangoModelFactory[Plan]):
     name = factory.Sequence(lambda n: f"Cyber Protect pay-as-you-go {n}")
     status = Plan.Status.PUBLISHED
     applicable_on_partner_website = True
+
+    module_settings = factory.RelatedFactory("tests.factories.ModuleSettingsFactory", factory_related_name="plan")
+
+
+class ModuleSettingsFactory(DjangoModelFactory[ModuleSettings]):
+    """Of a pay-as-you-go plan: no quotas, no edition."""
+
+    class Meta:
+        model = ModuleSettings
+
+    plan = factory.SubFactory(PlanFactory, module_settings=None)
+
+
+class FixedPlanFactory(PlanFactory):
+    """A published fixed postpaid plan, 50 GB and 10 above: 20 EUR a month, 200 EUR a year, 10 EUR once, 0.10 EUR per GB above."""
+
+    name = factory.Sequence(lambda n: f"Backup 50 GB {n}")
+    billing_model = Plan.BillingModel.POSTPAID_FIXED
+    quantity_is_enabled = True
+    module_settings = factory.RelatedFactory(
+        ModuleSettingsFactory,
+        factory_related_name="plan",
+        storage_quota=50,
+        overage=10,
+        protection_model=ProtectionModel.PER_GIGABYTE,
+        file_sync_model=FileSyncModel.PER_USER,
+    )
+    monthly = factory.RelatedFactory("tests.factories.PlanPriceFactory", factory_related_name="plan")
+    yearly = factory.RelatedFactory(
+        "tests.factories.PlanPriceFactory", factory_related_name="plan", term_months=12, price=Decimal(200)
+    )
+
+
+class PlanPriceFactory(DjangoModelFactory[PlanPrice]):
+    class Meta:
+        model = PlanPrice
+
+    plan = factory.SubFactory(FixedPlanFactory, monthly=None, yearly=None)
+    currency = "EUR"
+    term_months = 1
+    setup_fee = Decimal(10)
+    price = Decimal(20)
+    overage_price = Decimal("0.10")
+    valid_from = date(2026, 1, 1)
+    created_at = AT
 
 
 class PartnerTermsFactory(DjangoModelFactory[PartnerTerms]):

@@ -19,7 +19,7 @@ from accounts.models import Membership, Organization, User
 from accounts.operations import add_member, add_organization
 from billing.operations import exchange_rates, rate_cards
 from catalog.models import PartnerPrice, PartnerTerms, Plan, Product, ProductGroup, ProductType, Tax, TermsDocument, Venture
-from catalog.operations import next_plan_number, publish_plan
+from catalog.operations.plans import add_plan, publish_plan
 from config.demo.people import ALICE, BERT, BOB, CAROL, DORA, PASSWORD, STAFF, Person
 from config.demo.price_list import filled_sheet
 from config.roles import ensure_roles
@@ -100,8 +100,8 @@ def _make_catalogue(manager: ServiceManager, at: datetime) -> Plan:
     )
     plan = Plan.objects.filter(product_group=group, name="Cyber Protect pay-as-you-go").first()
     if plan is None:
-        plan = Plan.objects.create(
-            number=next_plan_number(),
+        plan = add_plan(
+            at=at,
             venture=venture,
             product_group=group,
             service_manager=manager,
@@ -110,7 +110,7 @@ def _make_catalogue(manager: ServiceManager, at: datetime) -> Plan:
             description=DESCRIPTION,
             applicable_on_partner_website=True,
         )
-        publish_plan(plan_id=plan.pk)
+        publish_plan(plan_id=plan.pk, today=at.date(), at=at)
         plan.refresh_from_db()
     return plan
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts import operations as accounts
-from accounts.models import Organization, User
+from accounts.models import Organization, User, local_date
 from catalog.models import Plan
 from common.errors import DomainError, FieldRefused
 from ordering import queries
@@ -49,7 +49,7 @@ def add_plan(*, owner: User, buyer: Organization, plan: Plan, quantity: int, at:
     """
     if buyer.kind == Organization.Kind.MSP:
         raise refusals.NotForSale("Orders on behalf of a customer are placed in the BSS.")
-    if not Plan.objects.for_sale_to(buyer).filter(pk=plan.pk).exists():
+    if not Plan.objects.for_sale_to(buyer, on=local_date(at, buyer)).filter(pk=plan.pk).exists():
         raise refusals.NotForSale(f"{plan} is not sold any more.")
     refusals.check_quantity(plan, quantity)
     consumer = buyer if buyer.kind == Organization.Kind.CUSTOMER else None
@@ -57,13 +57,13 @@ def add_plan(*, owner: User, buyer: Organization, plan: Plan, quantity: int, at:
         owner=owner, buyer=buyer, ordered_at=None, defaults={"consumer": consumer, "created_at": at}
     )
     basket = Basket.objects.locked().get(pk=basket.pk)
-    other = basket.lines.exclude(plan=plan).filter(plan__service_manager=plan.service_manager_id).select_related("plan").first()
+    other = basket.lines.exclude(plan=plan).filter(plan__service_manager=plan.sold_through_id).select_related("plan").first()
     if other is not None:
         raise refusals.SecondSubscription(
             "plan", f"{refusals.ONE_SUBSCRIPTION_SENTENCE} Your basket has {other.plan} already; remove it to order {plan}."
         )
     if basket.consumer_id is not None:
-        _check_not_served(basket, [plan.service_manager_id])
+        _check_not_served(basket, [plan.sold_through_id])
     BasketLine.objects.get_or_create(basket=basket, plan=plan, defaults={"quantity": quantity})
     return basket
 
@@ -76,10 +76,10 @@ def remove_plan(*, basket_id: int, plan_number: str) -> None:
 
 
 @transaction.atomic(durable=True)
-def remove_withdrawn_plans(*, basket_id: int) -> list[str]:
+def remove_withdrawn_plans(*, basket_id: int, at: datetime) -> list[str]:
     """Take out what is not sold to this buyer any more. Return a sentence for each line removed."""
     basket = _open_basket(basket_id)
-    for_sale = Plan.objects.for_sale_to(basket.buyer)
+    for_sale = Plan.objects.for_sale_to(basket.buyer, on=local_date(at, basket.buyer))
     withdrawn = list(basket.lines.exclude(plan__in=for_sale.values("pk")).select_related("plan"))
     basket.lines.filter(pk__in=[line.pk for line in withdrawn]).delete()
     return [f"{line.plan} is not sold any more. We took it out of your basket." for line in withdrawn]
@@ -105,7 +105,7 @@ def configure(*, basket_id: int, settings: Mapping[int, LineSettings], consumer:
     if consumer is not None or complete:
         _choose_consumer(basket, consumer)
     if complete:
-        _check_not_served(basket, [line.plan.service_manager_id for line in lines])
+        _check_not_served(basket, [line.plan.sold_through_id for line in lines])
 
 
 @transaction.atomic(durable=True)

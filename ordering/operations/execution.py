@@ -83,7 +83,7 @@ def _wish(line_id: int, *, at: datetime) -> int:
     if line.service is None:
         line.service = wishes.wish_service(
             consumer=line.order.consumer,
-            service_manager=line.plan.service_manager,
+            service_manager=line.plan.sold_through,
             wish=wishes.ServiceWish(
                 protection_model=line.protection_model,
                 file_sync_model=line.file_sync_model,

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from sequences import get_next_value
 
-from accounts.models import Organization, User
+from accounts.models import Organization, User, local_date
 from catalog.models import PartnerPrice, PartnerTerms, Plan
 from common.dispatch import after_commit
 from common.errors import DomainError, FieldRefused
@@ -43,7 +43,7 @@ def submit_order(*, basket_id: int, by: User, address: str | None, at: datetime,
         Organization.objects.locked().get(pk=basket.consumer.pk)  # two baskets for one consumer are judged one after the other
     state = queries.checkout(basket, at=at)
     baskets.check_complete(state)
-    awaited = [item.plan.service_manager_id for item in state.items if item.needs_user]
+    awaited = [item.plan.sold_through_id for item in state.items if item.needs_user]
     login = refusals.checked_login(basket.login, awaited) if awaited else ""
 
     order = _new_order(
@@ -107,16 +107,16 @@ def create_order(
     if consumer.kind != Organization.Kind.CUSTOMER:
         raise FieldRefused("consumer", "Orders are for a direct customer or for a customer of a reseller.")
     buyer = consumer.reseller or consumer
-    if not Plan.objects.for_sale_to(buyer).filter(pk=plan.pk).exists():
+    if not Plan.objects.for_sale_to(buyer, on=local_date(at, buyer)).filter(pk=plan.pk).exists():
         raise refusals.NotForSale(f"{plan} is not sold to {buyer}.")
     if protection_model not in ProtectionModel.values:
         raise FieldRefused("protection_model", "Choose a Protection Licensing Model.")
     if file_sync_model not in FileSyncModel.values:
         raise FieldRefused("file_sync_model", "Choose a File Sync & Share Licensing Model.")
-    if queries.is_served(consumer, [plan.service_manager_id]):
+    if queries.is_served(consumer, [plan.sold_through_id]):
         sentence = f"{refusals.ONE_SUBSCRIPTION_SENTENCE} {consumer} has one already, or an order for one."
         raise refusals.SecondSubscription("consumer", sentence)
-    details = _checked_details([plan.service_manager_id], login=login, email=email, role=role)
+    details = _checked_details([plan.sold_through_id], login=login, email=email, role=role)
 
     order = _new_order(
         key=key,
@@ -151,7 +151,7 @@ def change_service_details(*, order_id: int, login: str, email: str, role: str, 
     if order.status not in (Order.Status.PLACED, Order.Status.FAILED):
         raise DomainError("Service details can be changed while the order waits for execution or has failed.")
     lines = queries.lines_with_open_details(order)
-    managers = [line.plan.service_manager_id for line in lines]
+    managers = [line.plan.sold_through_id for line in lines]
     details = _checked_details(managers, login=login, email=email, role=role, but_for=order)
     for line in lines:
         line.login, line.email, line.role = details["login"], details["email"], details["role"]

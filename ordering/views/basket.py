@@ -59,7 +59,9 @@ def show(request: MemberRequest) -> HttpResponse:
 def add(request: MemberRequest, number: str) -> HttpResponse:
     """Put a plan into the basket."""
     buyer: Organization = request.acting.organization
-    plan = get_object_or_404(Plan.objects.for_sale_to(buyer).select_related("service_manager"), number=number)
+    plan = get_object_or_404(
+        Plan.objects.for_sale_to(buyer, on=clock.today(buyer.time_zone)).select_related("service_manager"), number=number
+    )
     quantity = request.POST.get("quantity", "1").strip()
     if not (quantity.isascii() and quantity.isdigit() and len(quantity) < 10):
         messages.error(request, QUANTITY_SENTENCE)
@@ -114,7 +116,7 @@ def open_basket(request: MemberRequest) -> Basket | None:
 
 def without_withdrawn_plans(request: MemberRequest, basket: Basket) -> HttpResponse:
     """Take out what is not sold any more, say so, and show the basket."""
-    for sentence in baskets.remove_withdrawn_plans(basket_id=basket.pk):
+    for sentence in baskets.remove_withdrawn_plans(basket_id=basket.pk, at=clock.now()):
         messages.warning(request, sentence)
     return redirect("ordering:basket")
 

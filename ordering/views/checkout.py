@@ -187,7 +187,7 @@ def _context(state: Checkout, step: Step, form: Any) -> dict[str, Any]:
 
 
 def _awaiting(summary: queries.Summary) -> list[ServiceManager]:
-    return [item.plan.service_manager for item in summary.items if item.needs_user]
+    return [item.plan.sold_through for item in summary.items if item.needs_user]
 
 
 def _first_user(request: MemberRequest, basket: Basket) -> dict[str, str]:

@@ -50,13 +50,13 @@ def test_a_plan_is_published_archived_and_published_again(personas):
 
 
 def test_a_move_that_does_not_fit_is_a_sentence(personas):
-    plan = factories.PlanFactory(status=Plan.Status.DRAFT)
+    plan = factories.PlanFactory(status=Plan.Status.ARCHIVED)
 
     page = personas.client("root").post(reverse("admin:catalog_plan_archive", args=[plan.pk]), follow=True).content.decode()
 
     assert "cannot become Archived" in page
     plan.refresh_from_db()
-    assert plan.status == Plan.Status.DRAFT
+    assert plan.status == Plan.Status.ARCHIVED
 
 
 def test_a_plan_of_a_service_manager_that_is_off_is_not_published(personas):

@@ -336,11 +336,11 @@ def test_a_withdrawn_plan_is_taken_out_with_a_sentence(shop):
     shop.basket(plan=factories.PlanFactory())
     Plan.objects.filter(pk=shop.plan.pk).update(status=Plan.Status.ARCHIVED)
 
-    sentences = baskets.remove_withdrawn_plans(basket_id=basket.pk)
+    sentences = baskets.remove_withdrawn_plans(basket_id=basket.pk, at=AT)
 
     assert sentences == [f"{shop.plan} is not sold any more. We took it out of your basket."]
     assert basket.lines.count() == 1
-    assert baskets.remove_withdrawn_plans(basket_id=basket.pk) == []
+    assert baskets.remove_withdrawn_plans(basket_id=basket.pk, at=AT) == []
 
 
 def test_service_details_are_a_step_only_for_a_consumer_without_a_user(shop):

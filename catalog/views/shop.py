@@ -9,8 +9,8 @@ from django.views.decorators.http import require_safe
 from accounts.access import member_required
 from accounts.acting import acting_membership
 from accounts.models import Organization
-from catalog import queries
 from catalog.models import Plan
+from catalog.queries import shop
 from common import clock
 
 PAGE_LENGTH = 48
@@ -22,9 +22,10 @@ LONGEST_SEARCH = 100
 def home(request: HttpRequest) -> HttpResponse:
     """List the products for sale to the organization acted for; ``q`` narrows them down."""
     words = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH]
-    plans = queries.plans_for_sale(_buyer(request), words=words)
+    buyer = _buyer(request)
+    plans = shop.plans_for_sale(buyer, on=clock.today(buyer.time_zone), words=words)
     page = Paginator(plans, PAGE_LENGTH).get_page(request.GET.get("page"))
-    context = {"page": page, "shelves": queries.shelves(page), "words": words}
+    context = {"page": page, "shelves": shop.shelves(page), "words": words}
     return TemplateResponse(request, "catalog/home.html", context)
 
 
@@ -33,11 +34,12 @@ def home(request: HttpRequest) -> HttpResponse:
 def plan(request: HttpRequest, number: str) -> HttpResponse:
     """Show one product: what it is, how it is billed and what it costs this buyer; ``edition`` narrows the prices."""
     buyer = _buyer(request)
-    for_sale = Plan.objects.for_sale_to(buyer).select_related("product_group__product", "service_manager")
+    today = clock.today(buyer.time_zone)
+    for_sale = Plan.objects.for_sale_to(buyer, on=today).select_related("product_group__product", "service_manager")
     context = {
         "plan": get_object_or_404(for_sale, number=number),
         "buyer": buyer,
-        "today": clock.today(buyer.time_zone),
+        "today": today,
         "edition": request.GET.get("edition", ""),
     }
     return TemplateResponse(request, "catalog/plan.html", context)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import groupby
 
 from django.db.models import Q
@@ -18,13 +19,13 @@ class Shelf:
     plans: Sequence[Plan]
 
 
-def plans_for_sale(buyer: Organization, *, words: str = "") -> PlanQuerySet:
+def plans_for_sale(buyer: Organization, *, on: date, words: str = "") -> PlanQuerySet:
     """
     Return what ``buyer`` may order, in the order of the shelves, with only what a shelf shows.
 
     Every one of ``words``, separated by spaces, must be found in the plan's name, summary or description, or in its product's name.
     """
-    plans = Plan.objects.for_sale_to(buyer)
+    plans = Plan.objects.for_sale_to(buyer, on=on)
     for word in words.split():
         plans = plans.filter(
             Q(name__icontains=word)

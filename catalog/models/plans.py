@@ -1,0 +1,130 @@
+"""Plans: what a buyer orders."""
+
+from datetime import date
+from typing import ClassVar, Self
+
+import pghistory
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from accounts.models import Organization
+from catalog.models.partners import PartnerPrice, PartnerTerms
+from catalog.models.prices import PlanPrice
+from catalog.models.shelves import ProductGroup, Venture
+from common.querysets import LockingQuerySet
+from common.states import StatefulModel
+from provisioning.models import ServiceManager
+
+
+class PlanQuerySet(LockingQuerySet["Plan"]):
+    def for_sale_to(self, buyer: Organization, *, on: date) -> Self:
+        """
+        What ``buyer`` may order on that day: published plans of active service managers, priced in its currency.
+
+        A direct customer sees every one; a reseller and its customers what the MSP allows on partner websites; a reseller's
+        customer only what its reseller publishes, and only where the reseller's own cost is known too.
+        """
+        plans = self.filter(status=Plan.Status.PUBLISHED, service_manager__is_active=True)
+        prices = PlanPrice.objects.in_force(on).filter(plan=OuterRef("pk"), currency=buyer.currency)
+        reseller = buyer if buyer.kind == Organization.Kind.RESELLER else buyer.reseller
+        if reseller is not None:
+            plans = plans.filter(
+                Exists(PartnerTerms.objects.filter(plan=OuterRef("pk"), reseller=reseller, is_allowed=True)),
+                applicable_on_partner_website=True,
+            )
+        if buyer.reseller is not None:
+            retail = PartnerPrice.objects.filter(reseller=buyer.reseller, is_published=True)
+            plans = plans.filter(Exists(retail.filter(plan=OuterRef("pk"))))
+            by_amount = Q(markups__currency=buyer.currency, markups__term_months=OuterRef("term_months"))
+            is_marked_up = retail.filter(Q(markup_kind=PartnerPrice.MarkupKind.PERCENT) | by_amount, plan=OuterRef("plan"))
+            cost = PlanPrice.objects.in_force(on).filter(plan=OuterRef("plan"), term_months=OuterRef("term_months"))
+            prices = prices.filter(Exists(is_marked_up), Exists(cost.filter(currency=buyer.reseller.currency)))
+        return plans.filter(~Q(billing_model__in=FIXED_MODELS) | Exists(prices))
+
+
+@pghistory.track()
+class Plan(StatefulModel):
+    """
+    What a buyer orders.
+
+    A pay-as-you-go plan has quantity 1, the calendar month as its cycle, no quota, and its prices on the rate card. The fixed ones,
+    prepaid and postpaid, have prices per currency and term (`PlanPrice`) and the quotas of their `ModuleSettings`.
+    """
+
+    class BillingModel(models.TextChoices):
+        PREPAID = "prepaid", "Prepaid"
+        POSTPAID_FIXED = "postpaid_fixed", "Fixed postpaid"
+        PAY_AS_YOU_GO = "pay_as_you_go", "Pay-as-you-go postpaid"
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        PUBLISHED = "published", "Published"
+        ARCHIVED = "archived", "Archived"
+
+    MOVES: ClassVar = {
+        "draft": frozenset({"published", "archived"}),
+        "published": frozenset({"archived"}),
+        "archived": frozenset({"published"}),
+    }
+
+    number = models.CharField(max_length=20, unique=True, editable=False)
+    venture = models.ForeignKey(Venture, models.PROTECT, related_name="plans")
+    product_group = models.ForeignKey(ProductGroup, models.PROTECT, related_name="plans")
+    service_manager = models.ForeignKey(
+        ServiceManager,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="plans",
+        help_text="Chosen in the module setting; empty until then.",
+    )
+    name = models.CharField("plan name", max_length=100)
+    summary = models.CharField(max_length=200, blank=True, help_text="One line under the name in the storefront.")
+    description = models.TextField(blank=True)
+    billing_model = models.CharField(max_length=20, choices=BillingModel, default=BillingModel.PAY_AS_YOU_GO)
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
+    applicable_on_partner_website = models.BooleanField(
+        "Applicable on Partner Website", default=False, help_text="On: partners you allow may sell it."
+    )
+    quantity_is_enabled = models.BooleanField(
+        "Enable Quantity", default=False, help_text="On: buyers may order more than one; quotas are multiplied by the quantity."
+    )
+
+    objects = PlanQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["product_group", "name"], name="plan_name_unique"),
+            models.CheckConstraint(condition=Q(status__in=["draft", "published", "archived"]), name="plan_status_known"),
+            models.CheckConstraint(
+                condition=Q(billing_model__in=["prepaid", "postpaid_fixed", "pay_as_you_go"]), name="plan_billing_model_known"
+            ),
+            # Prepaid is invoiced and paid before it is executed; until orders wait for payments, nothing of it is sold.
+            models.CheckConstraint(condition=~Q(billing_model="prepaid", status="published"), name="plan_prepaid_not_sold"),
+            models.CheckConstraint(
+                condition=~Q(billing_model="pay_as_you_go", quantity_is_enabled=True), name="plan_pay_as_you_go_quantity_1"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def sold_through(self) -> ServiceManager:
+        """The service manager of a plan that is or was sold; a draft may have none yet."""
+        assert self.service_manager is not None, f"{self.number} has no module setting"
+        return self.service_manager
+
+    @property
+    def sold_through_id(self) -> int:
+        assert self.service_manager_id is not None, f"{self.number} has no module setting"
+        return self.service_manager_id
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it has prices per term and quotas of its own, instead of the rate card's."""
+        return self.billing_model in FIXED_MODELS
+
+
+FIXED_MODELS = frozenset({Plan.BillingModel.PREPAID, Plan.BillingModel.POSTPAID_FIXED})

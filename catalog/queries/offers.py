@@ -1,0 +1,159 @@
+"""What a plan of fixed price costs a buyer: its own end of the chain of prices, and nothing of what stands before it."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from accounts.models import Organization
+from catalog.models import PartnerPrice, PartnerTerms, Plan, PlanPrice
+from catalog.pricing import Amounts, Level, Markup, Step, published, walk
+from common.errors import DomainError
+
+
+class NoPrice(DomainError):
+    """The plan has no price for this term in a currency that the sale needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One term of a plan at the buyer's end of the chain. ``retail`` is only for resellers: what their customers pay."""
+
+    plan_id: int
+    term_months: int
+    currency: str
+    amounts: Amounts
+    retail: Amounts | None = None
+
+    @property
+    def margin(self) -> Amounts | None:
+        """What a reseller keeps of one unit and term; None for everybody else."""
+        return None if self.retail is None else self.retail.less(self.amounts)
+
+
+@dataclass(frozen=True, slots=True)
+class SoldPrice:
+    """What one level of a sale is invoiced at, with the steps that led there, for the order to copy."""
+
+    level: Level
+    currency: str
+    amounts: Amounts
+    steps: list[Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What MSP and reseller agreed on one plan. A reseller without a price of its own takes no markup."""
+
+    discount_percent: Decimal = Decimal(0)
+    retail: PartnerPrice | None = None
+
+    def markup(self, currency: str, term_months: int) -> Markup | None:
+        """Return the reseller's markup for one term; None where it marks up by amount and gave none in ``currency``."""
+        if self.retail is None:
+            return Markup()
+        if self.retail.markup_kind == PartnerPrice.MarkupKind.PERCENT:
+            return Markup(
+                percent=self.retail.markup_percent,
+                overage_percent=self.retail.overage_markup_percent,
+                discount_percent=self.retail.discount_percent,
+            )
+        for row in self.retail.markups.all():
+            if (row.currency, row.term_months) == (currency, term_months):
+                return Markup(amount=row.amount, overage_amount=row.overage_amount, discount_percent=self.retail.discount_percent)
+        return None
+
+
+def offers(plans: Iterable[Plan], buyer: Organization, *, on: date) -> dict[int, list[Offer]]:
+    """
+    Return, by plan, what each term costs ``buyer`` in its currency on that day of its own, shortest term first.
+
+    At most four queries, however many plans. Plans without prices, such as pay-as-you-go, are left out.
+    """
+    fixed = [plan.pk for plan in plans if plan.is_fixed]
+    if not fixed:
+        return {}
+    seller = buyer if buyer.kind == Organization.Kind.RESELLER else buyer.reseller
+    agreed = agreements(seller, fixed) if seller is not None else {}
+    currencies = {buyer.currency} | ({seller.currency} if seller is not None else set())
+    prices = PlanPrice.objects.in_force(on).filter(plan__in=fixed, currency__in=currencies).order_by("plan", "term_months")
+    rows = list(prices)
+    has_cost = {(row.plan_id, row.term_months) for row in rows if seller is None or row.currency == seller.currency}
+    found: dict[int, list[Offer]] = {}
+    for row in rows:
+        if row.currency == buyer.currency and (row.plan_id, row.term_months) in has_cost:
+            offer = _offer(row, buyer, agreed.get(row.plan_id, Agreed()))
+            if offer is not None:
+                found.setdefault(row.plan_id, []).append(offer)
+    return found
+
+
+def sold_prices(plan: Plan, *, term_months: int, consumer: Organization, on: date) -> list[SoldPrice]:
+    """
+    Return what each level of a sale to ``consumer`` is invoiced at: one for a direct customer, two with a reseller in between.
+
+    The MSP invoices the reseller in the reseller's currency, the reseller its customer in the customer's.
+
+    :raises NoPrice: a price is missing in one of these currencies; the text says which.
+    """
+    reseller = consumer.reseller
+    if reseller is None:
+        listed = _listed(plan, consumer.currency, term_months, on)
+        return [_sold(Level.MSP, consumer.currency, listed, Agreed(), Markup())]
+    agreed = agreements(reseller, [plan.pk]).get(plan.pk, Agreed())
+    markup = agreed.markup(consumer.currency, term_months)
+    if markup is None:
+        raise NoPrice(f"{reseller} has no markup in {consumer.currency} for {plan}, {_words(term_months)}.")
+    cost = _listed(plan, reseller.currency, term_months, on)
+    retail = _listed(plan, consumer.currency, term_months, on)
+    return [
+        _sold(Level.WHOLESALE, reseller.currency, cost, agreed, markup),
+        _sold(Level.RETAIL, consumer.currency, retail, agreed, markup),
+    ]
+
+
+def agreements(reseller: Organization, plans: Collection[int]) -> dict[int, Agreed]:
+    """Return what MSP and ``reseller`` agreed on each plan: three queries."""
+    terms = dict(PartnerTerms.objects.filter(reseller=reseller, plan__in=plans).values_list("plan", "discount_percent"))
+    retail = {
+        price.plan_id: price for price in PartnerPrice.objects.filter(reseller=reseller, plan__in=plans).prefetch_related("markups")
+    }
+    return {plan: Agreed(terms.get(plan, Decimal(0)), retail.get(plan)) for plan in {*terms, *retail}}
+
+
+def _offer(row: PlanPrice, buyer: Organization, agreed: Agreed) -> Offer | None:
+    listed = listed_amounts(row)
+    if buyer.kind == Organization.Kind.CUSTOMER and buyer.reseller is None:
+        return Offer(row.plan_id, row.term_months, row.currency, published(listed, Level.MSP, row.currency))
+    markup = agreed.markup(row.currency, row.term_months)
+    discount = agreed.discount_percent
+    retail = (
+        published(listed, Level.RETAIL, row.currency, partner_discount_percent=discount, markup=markup)
+        if markup is not None
+        else None
+    )
+    if buyer.kind == Organization.Kind.RESELLER:
+        cost = published(listed, Level.WHOLESALE, row.currency, partner_discount_percent=discount)
+        return Offer(row.plan_id, row.term_months, row.currency, cost, retail)
+    return None if retail is None else Offer(row.plan_id, row.term_months, row.currency, retail)
+
+
+def listed_amounts(row: PlanPrice) -> Amounts:
+    """Return the MSP's list price as the chain walks it."""
+    return Amounts(row.price, row.setup_fee, row.overage_price)
+
+
+def _listed(plan: Plan, currency: str, term_months: int, on: date) -> Amounts:
+    row = PlanPrice.objects.in_force(on).filter(plan=plan, currency=currency, term_months=term_months).first()
+    if row is None:
+        raise NoPrice(f"{plan} has no price in {currency} for {_words(term_months)}.")
+    return listed_amounts(row)
+
+
+def _sold(level: Level, currency: str, listed: Amounts, agreed: Agreed, markup: Markup) -> SoldPrice:
+    steps = walk(listed, level, partner_discount_percent=agreed.discount_percent, markup=markup)
+    return SoldPrice(level, currency, steps[-1].amounts.rounded(currency), steps)
+
+
+def _words(term_months: int) -> str:
+    return "1 month" if term_months == 1 else f"{term_months} months"
