@@ -1,9 +1,10 @@
 """What a plan of fixed price costs a buyer: its own end of the chain of prices, and nothing of what stands before it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from accounts.models import Organization
 from catalog.models import PartnerPrice, PartnerTerms, Plan, PlanPrice
@@ -39,6 +40,17 @@ class SoldPrice:
     currency: str
     amounts: Amounts
     steps: list[Step]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON with every number a decimal string."""
+        steps = [{"step": step.name, "factor": _text(step.factor), **_amounts_json(step.amounts)} for step in self.steps]
+        return {"level": self.level.value, "currency": self.currency, **_amounts_json(self.amounts), "steps": steps}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "SoldPrice":
+        """Return what `as_json` told."""
+        steps = [Step(step["step"], _number(step["factor"]), _amounts(step)) for step in told["steps"]]
+        return cls(Level(told["level"]), told["currency"], _amounts(told), steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +165,26 @@ def _listed(plan: Plan, currency: str, term_months: int, on: date) -> Amounts:
 def _sold(level: Level, currency: str, listed: Amounts, agreed: Agreed, markup: Markup) -> SoldPrice:
     steps = walk(listed, level, partner_discount_percent=agreed.discount_percent, markup=markup)
     return SoldPrice(level, currency, steps[-1].amounts.rounded(currency), steps)
+
+
+def _amounts_json(amounts: Amounts) -> dict[str, str | None]:
+    return {
+        "price": _text(amounts.price),
+        "setup_fee": _text(amounts.setup_fee),
+        "overage_price": _text(amounts.overage_price),
+    }
+
+
+def _amounts(told: Mapping[str, Any]) -> Amounts:
+    return Amounts(Decimal(told["price"]), Decimal(told["setup_fee"]), _number(told["overage_price"]))
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else f"{number:f}"
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def _words(term_months: int) -> str:
