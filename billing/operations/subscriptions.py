@@ -1,6 +1,7 @@
 """Subscriptions begin and end here: the right to be served and billed."""
 
 import logging
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -8,13 +9,20 @@ from django.db import transaction
 from sequences import get_next_value
 
 from accounts.models import Organization, User, local_date
-from billing.models import Subscription
+from billing.models import Subscription, SubscriptionPrice
 from catalog.models import Plan
+from catalog.queries.offers import SoldPrice
+from common.errors import DomainError
 from provisioning.models import Service
 from provisioning.operations import services
 
 logger = logging.getLogger(__name__)
 SWEEP_LIMIT = 500
+
+
+class PricesMissing(DomainError):
+    """A plan of fixed price was sold without one."""
+
 
 # Steps: inside the caller's transaction, or in one of their own.
 
@@ -30,18 +38,25 @@ def start_subscription(
     partner_discount_percent: Decimal = Decimal(0),
     retail_markup_percent: Decimal = Decimal(0),
     retail_discount_percent: Decimal = Decimal(0),
+    term_months: int = 1,
+    prices: Sequence[SoldPrice] = (),
     at: datetime,
 ) -> Subscription:
     """
     Start billing ``service`` under ``plan`` from the day of ``at`` in the MSP's time zone, that day included.
 
-    The percentages and ``plan_name`` are what it was sold at and as; without a name it is the plan's present one. A service
-    has one subscription: started again, it is the same row, unchanged.
+    The percentages and ``plan_name`` are what it was sold at and as; without a name it is the plan's present one. ``prices``,
+    one a level, are what a plan of fixed price is invoiced at for ``term_months``; pay-as-you-go has none. A service has one
+    subscription: started again, it is the same row with the same prices, unchanged.
+
+    :raises PricesMissing: a plan of fixed price without a price, which could never be billed.
     """
     Service.objects.locked().get(pk=service.pk)  # two workers: the second waits here and then finds the row
     if (started := Subscription.objects.filter(service=service).first()) is not None:
         return started
-    return Subscription.objects.create(
+    if plan.is_fixed and not prices:
+        raise PricesMissing(f"{plan} is sold at a fixed price, but the order names none. Set its prices and order again.")
+    subscription = Subscription.objects.create(
         number=f"S{get_next_value('subscription', initial_value=10001)}",
         service=service,
         plan=plan,
@@ -49,6 +64,7 @@ def start_subscription(
         plan_name=plan_name or plan.name,
         billing_model=plan.billing_model,
         quantity=quantity,
+        term_months=term_months,
         partner_discount_percent=partner_discount_percent,
         retail_markup_percent=retail_markup_percent,
         retail_discount_percent=retail_discount_percent,
@@ -56,6 +72,10 @@ def start_subscription(
         order_number=order_number,
         created_at=at,
     )
+    SubscriptionPrice.objects.bulk_create(
+        [price_row(subscription, sold, valid_from=subscription.started_on, at=at) for sold in prices]
+    )
+    return subscription
 
 
 @transaction.atomic
@@ -91,6 +111,24 @@ def end_orphaned(*, at: datetime) -> int:
     for subscription_id in found:
         end_subscription(subscription_id=subscription_id, at=at, by=None)
     return len(found)
+
+
+def price_row(
+    subscription: Subscription, sold: SoldPrice, *, valid_from: date, at: datetime, by: User | None = None
+) -> SubscriptionPrice:
+    """Return the row, not saved, that lets ``subscription`` be invoiced at ``sold`` from ``valid_from`` on."""
+    return SubscriptionPrice(
+        subscription=subscription,
+        level=sold.level,
+        currency=sold.currency,
+        price=sold.amounts.price,
+        setup_fee=sold.amounts.setup_fee,
+        overage_price=sold.amounts.overage_price,
+        working=sold.as_json(),
+        valid_from=valid_from,
+        created_at=at,
+        changed_by=by,
+    )
 
 
 def last_billed_day(at: datetime) -> date:

@@ -7,7 +7,10 @@ from typing import Any
 
 from accounts.models import Organization
 from billing.models import Rate, RateCard, Subscription, UsageRecord
+from billing.operations.subscriptions import price_row
 from catalog.models import Plan, ProductGroup
+from catalog.pricing import Amounts, Level, Step
+from catalog.queries.offers import SoldPrice
 from common.periods import Period
 from provisioning.models import VendorReport
 from tests import factories
@@ -101,3 +104,32 @@ def rate_card(
             line=line,
         )
     return card
+
+
+def sold_at(
+    price: str,
+    *,
+    level: Level = Level.MSP,
+    currency: str = "EUR",
+    setup_fee: str = "0",
+    overage_price: str | None = None,
+) -> SoldPrice:
+    """What one level of a sale is invoiced at, sold at the list price."""
+    amounts = Amounts(Decimal(price), Decimal(setup_fee), Decimal(overage_price) if overage_price else None)
+    return SoldPrice(level, currency, amounts, [Step("list_price", None, amounts)])
+
+
+def subscribe_fixed(
+    consumer: Organization, *prices: SoldPrice, plan: Plan | None = None, started_on: date = OCTOBER.start, **facts: Any
+) -> Subscription:
+    """A running service of fixed price, 20 EUR a month unless told otherwise."""
+    plan = plan or factories.FixedPlanFactory()
+    subscription = subscribe(consumer, plan, billing_model="postpaid_fixed", started_on=started_on, **facts)
+    move(subscription, *(prices or [sold_at("20")]), valid_from=started_on)
+    return subscription
+
+
+def move(subscription: Subscription, *prices: SoldPrice, valid_from: date) -> None:
+    """Let ``subscription`` be invoiced at ``prices`` from that day on."""
+    for sold in prices:
+        price_row(subscription, sold, valid_from=valid_from, at=NOVEMBER_1).save()

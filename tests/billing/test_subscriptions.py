@@ -5,15 +5,18 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from billing.models import Subscription
+from billing.models import Subscription, SubscriptionPrice
 from billing.operations import subscriptions
-from billing.operations.subscriptions import end_subscription, start_subscription
+from billing.operations.subscriptions import PricesMissing, end_subscription, start_subscription
 from catalog.models import Plan
+from catalog.pricing import Level
+from catalog.queries.offers import SoldPrice
 from provisioning.models import Service
 from provisioning.operations import services
 from tests import factories
+from tests.billing.making import sold_at
 
 pytestmark = pytest.mark.django_db
 
@@ -190,3 +193,51 @@ def test_two_ends_at_once_are_one(service: Service, plan: Plan) -> None:
 
     assert len(ends) == 2
     assert len(set(ends)) == 1
+
+
+# --- Sold at a fixed price ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fixed_plan(service: Service) -> Plan:
+    return factories.FixedPlanFactory(service_manager=service.service_manager)
+
+
+def sell(service: Service, plan: Plan, *prices: SoldPrice) -> Subscription:
+    return start_subscription(service=service, plan=plan, order_number="O1", quantity=2, term_months=12, prices=prices, at=AT)
+
+
+def test_what_it_was_sold_at_is_kept_by_level(service: Service, fixed_plan: Plan) -> None:
+    wholesale = sold_at("80", level=Level.WHOLESALE, setup_fee="8", overage_price="0.07")
+    retail = sold_at("100", level=Level.RETAIL, currency="CHF")
+
+    subscription = sell(service, fixed_plan, wholesale, retail)
+
+    assert (subscription.term_months, subscription.quantity, subscription.billing_model) == (12, 2, "postpaid_fixed")
+    kept = {row.level: row for row in subscription.prices.all()}
+    assert (kept["wholesale"].price, kept["wholesale"].setup_fee, kept["wholesale"].overage_price) == (80, 8, Decimal("0.07"))
+    assert (kept["retail"].price, kept["retail"].currency) == (100, "CHF")
+    assert {row.valid_from for row in kept.values()} == {subscription.started_on}
+    assert SoldPrice.from_json(kept["wholesale"].working) == wholesale
+
+
+def test_started_again_the_prices_are_not_written_twice(service: Service, fixed_plan: Plan) -> None:
+    first = sell(service, fixed_plan, sold_at("80"))
+
+    again = sell(service, fixed_plan, sold_at("90"))
+
+    assert again == first
+    assert [row.price for row in again.prices.all()] == [Decimal(80)]
+
+
+def test_a_fixed_plan_is_not_started_without_a_price(service: Service, fixed_plan: Plan) -> None:
+    with pytest.raises(PricesMissing, match="the order names none"):
+        sell(service, fixed_plan)
+
+
+def test_what_it_was_sold_at_can_neither_be_edited_nor_deleted(service: Service, fixed_plan: Plan) -> None:
+    row = sell(service, fixed_plan, sold_at("80")).prices.get()
+
+    for change in (lambda: SubscriptionPrice.objects.update(price=1), row.delete):
+        with pytest.raises(DatabaseError, match="Cannot (update|delete)"), transaction.atomic():
+            change()

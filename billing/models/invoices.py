@@ -1,0 +1,220 @@
+"""Billing runs and what they make: invoices and their lines, written once and explained for ever."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar, NamedTuple, Self
+
+import pghistory
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Organization
+from billing.models.subscriptions import Subscription
+from catalog.models import Venture
+from common.fields import AmountField, QuantityField, UnitPriceField
+from common.periods import Period
+from common.querysets import LockingQuerySet
+from common.states import StatefulModel
+
+
+class BillingRun(StatefulModel):
+    """What one seller's buyers owe for a month: computed, compared with what is billed, the difference written to drafts."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "Running"
+        FINISHED = "finished", "Finished"
+
+    MOVES: ClassVar = {"running": frozenset({"finished"}), "finished": frozenset({"running"})}
+
+    seller = models.ForeignKey(Organization, models.PROTECT, related_name="billing_runs")
+    period_start = models.DateField()
+    period_end = models.DateField(help_text="The first day after.")
+    status = models.CharField(max_length=10, choices=Status, default=Status.RUNNING)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    accounts_total = models.PositiveIntegerField(default=0)
+    accounts_done = models.PositiveIntegerField(default=0)
+    rate_cards = models.JSONField(default=list, help_text="One sentence per product group: which card it was billed by.")
+    unrated = models.JSONField(default=list, help_text="Items that were used but have no rate: [item, edition], not billed.")
+
+    objects = LockingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-period_start", "seller"]
+        constraints = [
+            models.UniqueConstraint(fields=["seller", "period_start", "period_end"], name="billingrun_one_per_seller_and_period"),
+            models.CheckConstraint(condition=Q(status__in=["running", "finished"]), name="billingrun_status_known"),
+            models.CheckConstraint(condition=Q(period_end__gt=F("period_start")), name="billingrun_period_ordered"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seller} {self.period}"
+
+    @property
+    def period(self) -> Period:
+        return Period(self.period_start, self.period_end)
+
+
+class ParkedAccount(models.Model):
+    """A buyer that a billing run could not bill, and why. Gone once a later run bills it."""
+
+    run = models.ForeignKey(BillingRun, models.CASCADE, related_name="parked_accounts")
+    buyer = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=1000)
+    parked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "buyer"], name="parkedaccount_one_per_buyer")]
+
+    def __str__(self) -> str:
+        return f"{self.buyer}: {self.reason}"
+
+
+class InvoiceQuerySet(LockingQuerySet["Invoice"]):
+    def visible_to(self, user: Any) -> Self:
+        """Buyers see what was issued to them; a reseller also what it issued, and its own drafts."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_staff:
+            return self
+        own = Organization.objects.filter(memberships__user=user)
+        return self.filter(Q(seller__in=own) | Q(buyer__in=own, status=Invoice.Status.ISSUED))
+
+    def drafts(self) -> Self:
+        return self.filter(status=Invoice.Status.DRAFT)
+
+    def issued(self) -> Self:
+        return self.filter(status=Invoice.Status.ISSUED)
+
+
+class TaxTotal(NamedTuple):
+    """One tax of an invoice: taken once on the sum of the nets it applies to."""
+
+    name: str
+    percent: Decimal
+    net: Decimal
+    tax: Decimal
+
+
+@pghistory.track()
+class Invoice(StatefulModel):
+    """What a buyer owes a seller for a period. Issuing numbers it and freezes it; a trigger refuses every later change."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        ISSUED = "issued", "Issued"
+
+    MOVES: ClassVar = {"draft": frozenset({"issued"}), "issued": frozenset()}
+
+    seller = models.ForeignKey(Organization, models.PROTECT, related_name="invoices_sold")
+    buyer = models.ForeignKey(Organization, models.PROTECT, related_name="invoices_bought")
+    venture = models.ForeignKey(Venture, models.PROTECT, related_name="invoices")
+    run = models.ForeignKey(BillingRun, models.PROTECT, null=True, related_name="invoices")
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
+    number = models.CharField(max_length=40, null=True, unique=True, editable=False)  # noqa: DJ001  a draft has none
+    currency = models.CharField(max_length=3)
+    period_start = models.DateField()
+    period_end = models.DateField(help_text="The first day after.")
+    issued_on = models.DateField(null=True)
+    due_on = models.DateField(null=True)
+    seller_copy = models.JSONField(default=dict, help_text="The seller as printed.")
+    buyer_copy = models.JSONField(default=dict, help_text="The buyer as printed.")
+    net = AmountField(default=0)
+    tax = AmountField(default=0)
+    gross = AmountField(default=0)
+    taxes = models.JSONField(default=list, help_text="One entry per rate: name, percent, net, tax (decimal strings).")
+    created_at = models.DateTimeField()
+
+    objects = InvoiceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-period_start", "-pk"]
+        permissions = [("issue_invoice", "Can issue invoices")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["seller", "buyer", "venture", "currency", "period_start", "period_end"],
+                condition=Q(status="draft"),
+                name="invoice_one_draft",
+            ),
+            models.CheckConstraint(condition=Q(status__in=["draft", "issued"]), name="invoice_status_known"),
+            models.CheckConstraint(
+                condition=Q(status="draft", number__isnull=True)
+                | Q(status="issued", number__isnull=False, issued_on__isnull=False, due_on__isnull=False),
+                name="invoice_numbered_when_issued",
+            ),
+            models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="invoice_totals_add_up"),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="issued_is_frozen",
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                condition=pgtrigger.Q(old__status="issued"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.number or f"Draft for {self.buyer}"
+
+    @property
+    def period(self) -> Period:
+        return Period(self.period_start, self.period_end)
+
+    @property
+    def tax_totals(self) -> list[TaxTotal]:
+        """Return `taxes` as numbers."""
+        return [TaxTotal(tax["name"], Decimal(tax["percent"]), Decimal(tax["net"]), Decimal(tax["tax"])) for tax in self.taxes]
+
+
+class InvoiceLine(models.Model):
+    """
+    One amount of an invoice with everything it was made from.
+
+    `working` holds the readings used, the rate and the chain of prices as decimal strings; the page that explains
+    an amount reads only this. A later correction is a new line of a later invoice, never an edit.
+    """
+
+    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines")
+    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="invoice_lines")
+    position = models.PositiveIntegerField()
+    item = models.CharField(max_length=100)
+    edition = models.CharField(max_length=50, blank=True)
+    description = models.CharField(max_length=300)
+    period_start = models.DateField()
+    period_end = models.DateField(help_text="The first day after.")
+    quantity = QuantityField()
+    unit = models.CharField(max_length=10)
+    unit_price = UnitPriceField()
+    net = AmountField()
+    tax_percent = models.DecimalField(max_digits=6, decimal_places=3, help_text="Sum of the group's taxes.")
+    working = models.JSONField()
+
+    class Meta:
+        ordering = ["invoice", "position"]
+        constraints = [models.UniqueConstraint(fields=["invoice", "position"], name="invoiceline_position_unique")]
+        indexes = [models.Index(fields=["subscription", "period_start", "item"], name="invoiceline_by_subscription")]
+        triggers = [
+            pgtrigger.Trigger(
+                name="frozen_with_its_invoice",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+                declare=[("frozen", "boolean")],
+                func="""
+                    SELECT bool_or(status = 'issued') INTO frozen FROM billing_invoice
+                    WHERE (TG_OP <> 'INSERT' AND id = OLD.invoice_id) OR (TG_OP <> 'DELETE' AND id = NEW.invoice_id);
+                    IF frozen THEN
+                        RAISE EXCEPTION 'pgtrigger: lines of an issued invoice cannot be changed' USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+                    RETURN NEW;
+                """,  # noqa: E501
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.description
+
+    @property
+    def last_day(self) -> date:
+        """The last day that is billed; what people write as “to”."""
+        return self.period_end - timedelta(days=1)
