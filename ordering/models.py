@@ -12,10 +12,12 @@ from django.db.models import Q
 
 from accounts.models import Organization
 from billing.models import Subscription
-from catalog.models import Plan, TermsDocument
+from catalog.models import Plan, Term, TermsDocument
 from common.querysets import LockingQuerySet
 from common.states import StatefulModel
 from provisioning.models import FileSyncModel, ProtectionModel, Service, TenantUser
+
+LARGEST_QUANTITY = 10_000
 
 
 class BasketQuerySet(LockingQuerySet["Basket"]):
@@ -63,13 +65,23 @@ class Basket(models.Model):
 class BasketLine(models.Model):
     basket = models.ForeignKey(Basket, models.CASCADE, related_name="lines")
     plan = models.ForeignKey(Plan, models.CASCADE, related_name="+")
-    quantity = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1)])
+    quantity = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(LARGEST_QUANTITY)])
+    term_months = models.PositiveSmallIntegerField("term", default=Term.MONTH, choices=Term)
     protection_model = models.CharField("Protection Licensing Model", max_length=20, choices=ProtectionModel, blank=True)
     file_sync_model = models.CharField("File Sync & Share Licensing Model", max_length=20, choices=FileSyncModel, blank=True)
+    told_price = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What one unit costs the buyer for the term, as the buyer was last told; empty where it is priced by use.",
+    )
 
     class Meta:
         ordering = ["pk"]
-        constraints = [models.UniqueConstraint(fields=["basket", "plan"], name="basketline_plan_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["basket", "plan"], name="basketline_plan_once"),
+            models.CheckConstraint(condition=Q(quantity__gte=1, quantity__lte=LARGEST_QUANTITY), name="basketline_quantity_sane"),
+            models.CheckConstraint(condition=Q(term_months__in=Term.values), name="basketline_term_known"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.plan}"
@@ -204,7 +216,16 @@ class OrderLine(StatefulModel):
     plan = models.ForeignKey(Plan, models.PROTECT, related_name="order_lines")
     plan_name = models.CharField(max_length=100)
     billing_model = models.CharField(max_length=20)
-    quantity = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(1)])
+    quantity = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(LARGEST_QUANTITY)])
+    term_months = models.PositiveSmallIntegerField("term", default=Term.MONTH, choices=Term)
+    prices = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="What each level of the sale is invoiced at, for one unit and the term; empty where it is priced by use.",
+    )
+    module_wish = models.JSONField(
+        default=dict, blank=True, help_text="The plan's module setting as it was sold, in the vendor's units, for quantity 1."
+    )
     protection_model = models.CharField("Protection Licensing Model", max_length=20, choices=ProtectionModel)
     file_sync_model = models.CharField("File Sync & Share Licensing Model", max_length=20, choices=FileSyncModel)
     partner_discount_percent = models.DecimalField(max_digits=6, decimal_places=3, default=0)
@@ -227,8 +248,13 @@ class OrderLine(StatefulModel):
         indexes = [models.Index(fields=["next_try_at"], condition=Q(status="executing"), name="orderline_due")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(quantity=1) | ~Q(billing_model="pay_as_you_go"), name="orderline_pay_as_you_go_quantity_1"
+                condition=Q(quantity=1, term_months=1) | ~Q(billing_model="pay_as_you_go"),
+                name="orderline_pay_as_you_go_quantity_1",
             ),
+            models.CheckConstraint(condition=Q(quantity__gte=1, quantity__lte=LARGEST_QUANTITY), name="orderline_quantity_sane"),
+            models.CheckConstraint(condition=Q(term_months__in=Term.values), name="orderline_term_known"),
+            # What is sold at a fixed price says which, or it could never be invoiced.
+            models.CheckConstraint(condition=Q(billing_model="pay_as_you_go") | ~Q(prices=[]), name="orderline_fixed_has_prices"),
             models.CheckConstraint(
                 condition=Q(status__in=["waiting", "executing", "completed", "failed", "cancelled"]),
                 name="orderline_status_known",

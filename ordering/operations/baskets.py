@@ -9,9 +9,11 @@ from django.db import transaction
 
 from accounts import operations as accounts
 from accounts.models import Organization, User, local_date
-from catalog.models import Plan
+from catalog.models import Plan, Term
+from catalog.queries.offers import offers
 from common.errors import DomainError, FieldRefused
 from ordering import queries
+from ordering.costs import as_told
 from ordering.models import Basket, BasketLine, TermsAcceptance
 from ordering.operations import refusals
 from ordering.queries import Step
@@ -37,21 +39,24 @@ class LineSettings:
 
 
 @transaction.atomic(durable=True)
-def add_plan(*, owner: User, buyer: Organization, plan: Plan, quantity: int, at: datetime) -> Basket:
+def add_plan(*, owner: User, buyer: Organization, plan: Plan, quantity: int, term_months: int = Term.MONTH, at: datetime) -> Basket:
     """
     Put ``plan`` into the open basket that ``owner`` fills for ``buyer``, opening one where there is none.
 
-    A plan that lies in it already stays there once.
+    A plan that lies in it already stays there once, with the term and quantity it was added with last.
 
     :raises NotForSale: the plan is not sold to this buyer, or the buyer is the MSP itself.
-    :raises FieldRefused: the quantity is not 1.
+    :raises FieldRefused: a quantity the plan is not ordered with, or a term it is not sold for in the buyer's currency.
     :raises SecondSubscription: the basket has another plan of the same service manager, or the buyer is served already.
     """
     if buyer.kind == Organization.Kind.MSP:
         raise refusals.NotForSale("Orders on behalf of a customer are placed in the BSS.")
-    if not Plan.objects.for_sale_to(buyer, on=local_date(at, buyer)).filter(pk=plan.pk).exists():
+    today = local_date(at, buyer)
+    if not Plan.objects.for_sale_to(buyer, on=today).filter(pk=plan.pk).exists():
         raise refusals.NotForSale(f"{plan} is not sold any more.")
     refusals.check_quantity(plan, quantity)
+    sold = offers([plan], buyer, on=today).get(plan.pk, [])
+    refusals.check_term(plan, term_months, sold)
     consumer = buyer if buyer.kind == Organization.Kind.CUSTOMER else None
     basket, _ = Basket.objects.get_or_create(
         owner=owner, buyer=buyer, ordered_at=None, defaults={"consumer": consumer, "created_at": at}
@@ -64,7 +69,9 @@ def add_plan(*, owner: User, buyer: Organization, plan: Plan, quantity: int, at:
         )
     if basket.consumer_id is not None:
         _check_not_served(basket, [plan.sold_through_id])
-    BasketLine.objects.get_or_create(basket=basket, plan=plan, defaults={"quantity": quantity})
+    told = next((as_told(offer.currency, offer.amounts) for offer in sold if offer.term_months == term_months), {})
+    wanted = {"quantity": quantity, "term_months": term_months, "told_price": told}
+    BasketLine.objects.update_or_create(basket=basket, plan=plan, defaults=wanted)
     return basket
 
 

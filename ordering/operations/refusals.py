@@ -1,15 +1,21 @@
 """Why something cannot be ordered: every refusal is one sentence for the buyer, and where it can, it names the field."""
 
+from collections.abc import Sequence
+
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from catalog.models import Plan
+from catalog.models import Plan, Term
+from catalog.queries.offers import Offer
 from common.errors import DomainError, FieldRefused
-from ordering.models import Order
+from ordering.models import LARGEST_QUANTITY, Order
 from ordering.queries import Step, login_is_known
 from provisioning.operations import logins
 
 QUANTITY_SENTENCE = "Pay-as-you-go products are ordered with quantity 1."
+ONE_OF_IT_SENTENCE = "This product is ordered with quantity 1."
+HOW_MANY_SENTENCE = f"Enter a whole number from 1 to {LARGEST_QUANTITY:,}."
+ONE_MONTH_SENTENCE = "Pay-as-you-go products are billed by the month; they have no other term."
 ONE_SUBSCRIPTION_SENTENCE = "Only one Acronis subscription is allowed per service manager."
 
 
@@ -19,6 +25,10 @@ class NotForSale(DomainError):
 
 class SecondSubscription(FieldRefused):
     """The consumer is served already, or would be served twice by this basket."""
+
+
+class PricesChanged(DomainError):
+    """What the buyer agreed to is not what the basket costs now."""
 
 
 class StepMissing(DomainError):
@@ -37,9 +47,44 @@ class NotReady(DomainError):
 
 
 def check_quantity(plan: Plan, quantity: int) -> None:
-    """:raises FieldRefused: pay-as-you-go is metered, so more than one of it means nothing."""
-    if plan.billing_model == Plan.BillingModel.PAY_AS_YOU_GO and quantity != 1:
-        raise FieldRefused("quantity", QUANTITY_SENTENCE)
+    """
+    :raises FieldRefused: more than one of what is metered or sold singly, or a number nobody can order.
+    """
+    if not 1 <= quantity <= most_of(plan):
+        raise FieldRefused("quantity", quantity_sentence(plan))
+
+
+def most_of(plan: Plan) -> int:
+    """Return the largest quantity that ``plan`` is ordered with."""
+    return LARGEST_QUANTITY if plan.is_fixed and plan.quantity_is_enabled else 1
+
+
+def quantity_sentence(plan: Plan) -> str:
+    """Say which quantities of ``plan`` can be ordered."""
+    if not plan.is_fixed:
+        return QUANTITY_SENTENCE
+    return HOW_MANY_SENTENCE if plan.quantity_is_enabled else ONE_OF_IT_SENTENCE
+
+
+def check_term(plan: Plan, term_months: int, offers: Sequence[Offer]) -> None:
+    """
+    :param offers: the terms of ``plan`` that are sold to the buyer in its currency.
+    :raises FieldRefused: the term is not among them; what is priced by use has one month.
+    """
+    if not plan.is_fixed:
+        if term_months != Term.MONTH:
+            raise FieldRefused("term_months", ONE_MONTH_SENTENCE)
+        return
+    sold = [offer.term_months for offer in offers]
+    if term_months not in sold:
+        words = f"{term_words(term_months)}." if term_months in Term.values else "that term."
+        choices = " or ".join(term_words(months) for months in sold)
+        raise FieldRefused("term_months", f"{plan} is not sold for {words}{f' Choose {choices}.' if choices else ''}")
+
+
+def term_words(months: int) -> str:
+    """Say a term: 1 month, 12 months."""
+    return str(Term(months).label)
 
 
 def checked_email(email: str) -> str:

@@ -13,10 +13,10 @@ from common import clock
 from common.errors import DomainError, FieldRefused
 from ordering import queries
 from ordering.forms import ConsumerForm, LineSettingsForm, NewCustomerForm, posted
-from ordering.models import Basket
+from ordering.models import Basket, BasketLine
 from ordering.operations import baskets
 from ordering.operations.baskets import LineSettings
-from ordering.operations.refusals import ONE_SUBSCRIPTION_SENTENCE, QUANTITY_SENTENCE
+from ordering.operations.refusals import ONE_SUBSCRIPTION_SENTENCE, quantity_sentence, term_words
 from ordering.views.requests import MemberRequest
 
 
@@ -62,16 +62,38 @@ def add(request: MemberRequest, number: str) -> HttpResponse:
     plan = get_object_or_404(
         Plan.objects.for_sale_to(buyer, on=clock.today(buyer.time_zone)).select_related("service_manager"), number=number
     )
-    quantity = request.POST.get("quantity", "1").strip()
-    if not (quantity.isascii() and quantity.isdigit() and len(quantity) < 10):
-        messages.error(request, QUANTITY_SENTENCE)
-        return redirect("catalog:plan", number=number)
+    quantity, term = (request.POST.get(name, "1").strip() for name in ("quantity", "term_months"))
     try:
-        baskets.add_plan(owner=request.user, buyer=buyer, plan=plan, quantity=int(quantity), at=clock.now())
+        put_into_basket(
+            request,
+            plan=plan,
+            quantity=_whole(quantity, "quantity", quantity_sentence(plan)),
+            term_months=_whole(term, "term_months", "Choose one of the terms."),
+        )
     except DomainError as refusal:
         messages.error(request, str(refusal))
         return redirect("catalog:plan", number=number)
     return redirect("ordering:basket")
+
+
+def put_into_basket(request: MemberRequest, *, plan: Plan, quantity: int, term_months: int) -> None:
+    """
+    Put ``plan`` into the basket of the organization acted for. What lay in it with another term or quantity is changed, and said.
+
+    :raises DomainError: it cannot be ordered so; see `baskets.add_plan`.
+    """
+    before = BasketLine.objects.filter(basket=open_basket(request), plan=plan).first()
+    baskets.add_plan(
+        owner=request.user,
+        buyer=request.acting.organization,
+        plan=plan,
+        quantity=quantity,
+        term_months=term_months,
+        at=clock.now(),
+    )
+    if before is not None and (before.term_months, before.quantity) != (term_months, quantity):
+        now = f"{term_words(term_months)}, quantity {quantity:,}"
+        messages.info(request, f"{plan} was in your basket already. It is there with your new choice: {now}.")
 
 
 @buyer_required
@@ -119,6 +141,17 @@ def without_withdrawn_plans(request: MemberRequest, basket: Basket) -> HttpRespo
     for sentence in baskets.remove_withdrawn_plans(basket_id=basket.pk, at=clock.now()):
         messages.warning(request, sentence)
     return redirect("ordering:basket")
+
+
+def _whole(text: str, field: str, sentence: str) -> int:
+    """
+    Read a whole number as a form sends it.
+
+    :raises FieldRefused: it is none, or longer than any that can be meant.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise FieldRefused(field, sentence)
+    return int(text)
 
 
 def _consumer_form(request: MemberRequest, basket: Basket) -> ConsumerForm | None:
