@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest
 
-from accounts.models import Membership
+from accounts.models import Membership, User
 
 SESSION_KEY = "acting_for"
 
@@ -18,17 +18,36 @@ def acting_membership(request: HttpRequest) -> Membership | None:
     return request._acting  # type: ignore[attr-defined]
 
 
+def membership_of(request: HttpRequest) -> Membership:
+    """Return the membership by which a view is entered that asks for one (`access.member_required` and what stands on it)."""
+    membership = acting_membership(request)
+    assert membership is not None  # the view's mark saw to it
+    return membership
+
+
+def person_of(request: HttpRequest) -> User:
+    """Return who is signed in, in a view that only such people enter."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
 def choose(request: HttpRequest, membership: Membership) -> None:
     """Act by ``membership``, which must be this person's own, from now on in this session."""
     request.session[SESSION_KEY] = membership.organization_id
     request._acting = membership  # type: ignore[attr-defined]
 
 
-def _find(request: HttpRequest) -> Membership | None:
+def own_memberships(request: HttpRequest) -> list[Membership]:
+    """Return the memberships of who is signed in, by name of the organization; asked once per request."""
     if not request.user.is_authenticated:
-        return None
-    memberships = list(
-        Membership.objects.filter(user=request.user).select_related("organization__parent").order_by("organization__name", "pk")
-    )
-    chosen = request.session.get(SESSION_KEY)
+        return []
+    if not hasattr(request, "_memberships"):
+        mine = Membership.objects.filter(user=request.user).select_related("organization__parent")
+        request._memberships = list(mine.order_by("organization__name", "pk"))  # type: ignore[attr-defined]
+    return request._memberships  # type: ignore[attr-defined]
+
+
+def _find(request: HttpRequest) -> Membership | None:
+    memberships = own_memberships(request)
+    chosen = request.session.get(SESSION_KEY) if memberships else None
     return next((m for m in memberships if m.organization_id == chosen), memberships[0] if memberships else None)

@@ -1,4 +1,4 @@
-"""What people type about their organization and their customers."""
+"""What people type about their organization, their customers, their colleagues and themselves."""
 
 import re
 from datetime import date
@@ -8,8 +8,9 @@ from babel import Locale
 from babel.core import get_global
 from babel.numbers import get_territory_currencies
 from django import forms
+from django.contrib.auth.password_validation import validate_password
 
-from accounts.models import Organization
+from accounts.models import Membership, Organization, User
 
 _WORDS = Locale("en")
 # Letters CLDR keeps for groups of countries, outlying waters and tests; nobody has an address there.
@@ -104,35 +105,94 @@ class SellersBillingInformationForm(BillingInformationForm):
         }
 
 
-class CustomerForm(BillingInformationForm):
-    """A reseller's new customer."""
+class EditCustomerForm(BillingInformationForm):
+    """What a reseller knows of a customer of its own."""
 
     class Meta(BillingInformationForm.Meta):
-        fields = ("name", *BillingInformationForm.Meta.fields, "currency")  # type: ignore[assignment]
+        fields = ("name", *BillingInformationForm.Meta.fields)  # type: ignore[assignment]
         labels = {**BillingInformationForm.Meta.labels, "name": "Name of the organization"}
-        help_texts = {**BillingInformationForm.Meta.help_texts, "currency": "What you invoice this customer in."}
         widgets: ClassVar[dict[str, forms.Widget]] = {
             **BillingInformationForm.Meta.widgets,
             "name": forms.TextInput(attrs={"autocomplete": "organization"}),
         }
 
-    def __init__(self, *args: Any, reseller: Organization, **kwargs: Any) -> None:
+    def clean_name(self) -> str:
+        return " ".join(self.cleaned_data["name"].split())
+
+
+class CustomerForm(EditCustomerForm):
+    """A reseller's new customer, and who is to look after it there."""
+
+    class Meta(EditCustomerForm.Meta):
+        fields = (*EditCustomerForm.Meta.fields, "currency")  # type: ignore[assignment]
+
+    def __init__(self, *args: Any, reseller: Organization, may_invite: bool = False, **kwargs: Any) -> None:
         defaults = {"country": reseller.country, "currency": reseller.currency}
         super().__init__(*args, **{**kwargs, "initial": {**defaults, **kwargs.get("initial", {})}})
-        self.reseller = reseller
         self.fields["currency"] = forms.ChoiceField(
             label="Currency",
             choices=currencies,
-            help_text="What you invoice this customer in.",
+            help_text="What you invoice this customer in. It cannot be changed later.",
             error_messages={"required": "Currency is missing."},
         )
+        if may_invite:
+            self.fields["administrator_email"] = forms.EmailField(
+                label="Invite its first administrator",
+                help_text="The person gets a mail with a link and can sign in then, order, and invite others. "
+                "Leave it empty to invite somebody later.",
+                required=False,
+                max_length=254,
+                widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+            )
 
-    def clean_name(self) -> str:
-        """Refuse a name the reseller has given before: two rows of one name are one customer added twice."""
-        name = " ".join(self.cleaned_data["name"].split())
-        if twin := Organization.objects.filter(parent=self.reseller, name__iexact=name).first():
-            raise forms.ValidationError(f"You have a customer of this name already: {twin.number}.")
-        return name
+
+class RoleForm(forms.Form):
+    """What a person may do for the organization."""
+
+    role = forms.ChoiceField(label="Role", choices=Membership.Role, error_messages={"required": "Choose a role."})
+
+
+class InviteForm(RoleForm):
+    """Whom to invite, to what."""
+
+    email = forms.EmailField(
+        label="E-mail address",
+        help_text="The link goes there. Whoever opens it acts for the organization.",
+        max_length=254,
+        error_messages={"required": "E-mail address is missing."},
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+    field_order = ("email", "role")
+
+
+class PersonForm(forms.Form):
+    """Name and password of a person whose address is known; the password is looked at beside both."""
+
+    first_name = forms.CharField(label="First name", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "given-name"}))
+    last_name = forms.CharField(label="Last name", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "family-name"}))
+    password = forms.CharField(
+        label="Password",
+        help_text="At least 12 characters, not one of the common ones, not like your name or address.",
+        strip=False,
+        max_length=128,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, email: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.address = email
+        for field in self.fields.values():
+            field.error_messages["required"] = f"{field.label} is missing."
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if password := cleaned.get("password"):
+            names = {name: cleaned.get(name, "") for name in ("first_name", "last_name")}
+            try:
+                validate_password(password, User(email=cleaned.get("email", self.address), **names))
+            except forms.ValidationError as refusal:
+                self.add_error("password", refusal)
+        return cleaned
 
 
 def _wrong_in(tax_id: str, country: str) -> str:

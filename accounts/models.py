@@ -11,7 +11,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, F, Q, Value
 from django.db.models.functions import Lower
 
 from common.querysets import LockingQuerySet
@@ -31,6 +31,10 @@ class UserManager(BaseUserManager["User"]):
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email__iexact=username)
+
+    def of_address(self, email: str) -> "User | None":
+        """Return who signs in with ``email``, whatever its case; None where nobody does. Found by the index of the constraint."""
+        return self.alias(address=Lower("email")).filter(address=Lower(Value(email))).first()
 
 
 class User(AbstractUser):
@@ -62,6 +66,16 @@ class OrganizationQuerySet(LockingQuerySet["Organization"]):
 
     def resellers(self) -> Self:
         return self.filter(kind=Organization.Kind.RESELLER)
+
+    def matching(self, words: str) -> Self:
+        """Those whose name or billing e-mail contains ``words``, or whose number they are; all where there are none."""
+        if not words:
+            return self
+        return self.filter(Q(name__icontains=words) | Q(number__iexact=words) | Q(billing_email__icontains=words))
+
+    def with_people(self) -> Self:
+        """Each with ``people``: how many act for it."""
+        return self.annotate(people=Count("memberships"))
 
     def consumers(self) -> Self:
         """Those who use what is sold: direct customers and resellers' customers."""
@@ -200,11 +214,19 @@ class Membership(models.Model):
     def may_edit_billing(self) -> bool:
         return self.role == self.Role.ADMINISTRATOR
 
+    @property
+    def may_manage_people(self) -> bool:
+        return self.role == self.Role.ADMINISTRATOR
+
 
 class InvitationQuerySet(LockingQuerySet["Invitation"]):
     def open(self, at: datetime) -> Self:
         """Those that can still be accepted at ``at``."""
-        return self.filter(accepted_at__isnull=True, revoked_at__isnull=True, expires_at__gt=at)
+        return self.unanswered().filter(expires_at__gt=at)
+
+    def unanswered(self) -> Self:
+        """Neither accepted nor revoked; among them those whose time ran out, which can be sent again."""
+        return self.filter(accepted_at__isnull=True, revoked_at__isnull=True)
 
 
 @pghistory.track(exclude=["token_hash"])
@@ -239,6 +261,10 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email} for {self.organization}"
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether it can still be accepted at ``at``."""
+        return self.accepted_at is None and self.revoked_at is None and self.expires_at > at
 
 
 class ApiTokenQuerySet(LockingQuerySet["ApiToken"]):

@@ -1,14 +1,29 @@
-from django.urls import path
+from django.urls import include, path
 
-from accounts import views
+from accounts.views import customers, invitations, organization, people
 
 app_name = "accounts"
 
+_people = [
+    path("", people.people, name="people"),
+    path("invite/", people.invite, name="invite"),
+    path("<int:pk>/", people.member, name="member"),
+    path("<int:pk>/remove/", people.remove_member, name="remove_member"),
+    path("invitations/<int:pk>/resend/", people.resend_invitation, name="resend_invitation"),
+    path("invitations/<int:pk>/revoke/", people.revoke_invitation, name="revoke_invitation"),
+]
+
 urlpatterns = [
-    path("act-for/<str:number>/", views.act_for, name="act_for"),
-    path("organization/", views.organization, name="organization"),
-    path("organization/edit/", views.edit_organization, name="edit_organization"),
-    path("customers/", views.customers, name="customers"),
-    path("customers/add/", views.add_customer, name="add_customer"),
-    path("customers/<str:number>/", views.customer, name="customer"),
+    path("act-for/<str:number>/", organization.act_for, name="act_for"),
+    path("organization/", organization.organization, name="organization"),
+    path("organization/edit/", organization.edit_organization, name="edit_organization"),
+    path("organization/people/", include(_people)),
+    path("customers/", customers.customers, name="customers"),
+    path("customers/add/", customers.add_customer, name="add_customer"),
+    path("customers/export/", customers.export_customers, name="export_customers"),
+    path("customers/<str:number>/", customers.customer, name="customer"),
+    path("customers/<str:number>/edit/", customers.edit_customer, name="edit_customer"),
+    path("customers/<str:number>/people/", include(_people)),
+    path("invitations/accept/", invitations.accept_invitation, name="accept_invitation"),
+    path("invitations/<str:token>/", invitations.open_invitation, name="open_invitation"),
 ]

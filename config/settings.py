@@ -172,7 +172,11 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "none"  # people are invited by an organization that knows their address
+ACCOUNT_EMAIL_VERIFICATION = "none"  # who is invited has shown the address before there is an account
+ACCOUNT_RATE_LIMITS = {  # beside allauth's own
+    "invite": "60/h/user",
+    "accept_invitation": "30/m/ip",
+}
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
 MFA_ADAPTER = "accounts.adapter.SecondFactorAdapter"
