@@ -8,9 +8,10 @@ from django.urls import reverse
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Nobody signs up alone: an organization's staff or the MSP adds its people."""
+    """Sign-in and passwords are allauth's; signing up is ours (`/sign-up/`), because it also makes an organization."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Keep allauth's own page shut: a person it made would act for nobody. The page points to ours."""
         return False
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:

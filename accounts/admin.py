@@ -94,12 +94,23 @@ class OrganizationAdmin(BssAdmin):
         (None, {"fields": ("number", ("kind", "parent"), "name")}),
         ("Billing", {"fields": ("billing_email", "tax_id", ("currency", "payment_terms_days"), "payment_details")}),
         ("Address", {"fields": ("address_line1", "address_line2", ("postcode", "city"), "country")}),
-        ("How it works with us", {"fields": (("time_zone", "language"), "orders_execute_automatically")}),
+        ("How it works with us", {"fields": (("time_zone", "language"), "orders_execute_automatically", "sign_up_is_open")}),
     )
 
     @display(description="kind", ordering="kind", label=KIND_COLOURS)
     def kind_label(self, organization: Organization) -> tuple[str, str]:
         return organization.kind, str(organization.get_kind_display())
+
+    def get_exclude(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:
+        return ("sign_up_is_open",) if obj is not None and obj.kind == Organization.Kind.CUSTOMER else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Organization | None = None) -> list[tuple[str | None, dict[str, Any]]]:
+        """Show what a kind of organization has: under customers nobody signs up."""
+        hidden = self.get_exclude(request, obj)
+        return [
+            (title, {**options, "fields": tuple(field for field in options["fields"] if field not in hidden)})
+            for title, options in self.fieldsets
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:
         return ("number",) if obj is None else ("number", "kind", "parent")

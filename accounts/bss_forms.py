@@ -32,6 +32,7 @@ class OrganizationForm(forms.ModelForm):
             "payment_terms_days",
             "payment_details",
             "orders_execute_automatically",
+            "sign_up_is_open",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,6 +1,7 @@
 """The mails of accounts: rows in the outbox, written in the transaction that they tell of. A task sends them."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -29,6 +30,25 @@ def invitation(invitation: Invitation, *, token: str) -> None:
             ("Your role", invitation.get_role_display()),
             ("Open until", show.moment(invitation.expires_at, organization.time_zone)),
         ],
+    )
+
+
+def sign_up_code(email: str, *, code: str, seller: Organization) -> None:
+    """Mail the code that shows that ``email`` is the visitor's own."""
+    _put_into_outbox(email, "sign_up_code", subject=f"{code} is your code for {seller}", seller=seller, code=code)
+
+
+def account_exists(email: str, *, seller: Organization, way_back: str) -> None:
+    """Tell who signs up with an address of an account that there is one, and the way to sign in."""
+    query = f"?{urlencode({'next': way_back})}" if way_back else ""
+    _put_into_outbox(
+        email,
+        "account_exists",
+        subject=f"You have an account with {seller} already",
+        seller=seller,
+        button_url=f"{settings.SITE_URL}{reverse('account_login')}{query}",
+        button_label="Sign in",
+        reset_url=f"{settings.SITE_URL}{reverse('account_reset_password')}",
     )
 
 

@@ -8,6 +8,7 @@ from babel import Locale
 from babel.core import get_global
 from babel.numbers import get_territory_currencies
 from django import forms
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 
 from accounts.models import Membership, Organization, User
@@ -193,6 +194,42 @@ class PersonForm(forms.Form):
             except forms.ValidationError as refusal:
                 self.add_error("password", refusal)
         return cleaned
+
+
+class SignUpForm(PersonForm):
+    """A visitor's organization and the visitor."""
+
+    organization_name = forms.CharField(
+        label="Name of your organization", max_length=200, widget=forms.TextInput(attrs={"autocomplete": "organization"})
+    )
+    country = forms.ChoiceField(label="Country", choices=countries)
+    currency = forms.ChoiceField(label="Currency", choices=currencies, help_text="What you are invoiced in.")
+    email = forms.EmailField(
+        label="E-mail address",
+        help_text="We mail a code to it. You sign in with it, and invoices go there until you say otherwise.",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    field_order = ("organization_name", "country", "currency", "first_name", "last_name", "email", "password")
+
+    def clean_organization_name(self) -> str:
+        return " ".join(self.cleaned_data["organization_name"].split())
+
+    def facts(self) -> dict[str, str]:
+        """Return the arguments of `operations.sign_up` that are typed; of the password only its hash."""
+        typed = {name: self.cleaned_data[name] for name in self.field_order if name != "password"}
+        return {**typed, "password_hash": make_password(self.cleaned_data["password"])}
+
+
+class CodeForm(forms.Form):
+    """The code that was mailed."""
+
+    code = forms.CharField(
+        label="Code",
+        max_length=40,
+        error_messages={"required": "Code is missing."},
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"}),
+    )
 
 
 def _wrong_in(tax_id: str, country: str) -> str:

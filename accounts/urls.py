@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from accounts.views import customers, invitations, organization, people
+from accounts.views import customers, invitations, organization, people, sign_up
 
 app_name = "accounts"
 
@@ -26,4 +26,6 @@ urlpatterns = [
     path("customers/<str:number>/people/", include(_people)),
     path("invitations/accept/", invitations.accept_invitation, name="accept_invitation"),
     path("invitations/<str:token>/", invitations.open_invitation, name="open_invitation"),
+    path("sign-up/", sign_up.sign_up, name="sign_up"),
+    path("sign-up/code/", sign_up.confirm_sign_up, name="confirm_sign_up"),
 ]

@@ -172,8 +172,10 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "none"  # who is invited has shown the address before there is an account
+ACCOUNT_EMAIL_VERIFICATION = "none"  # who is invited or signs up has shown the address before there is an account
 ACCOUNT_RATE_LIMITS = {  # beside allauth's own
+    "sign_up": "20/h/ip,5/h/key",
+    "sign_up_code": "60/h/ip",
     "invite": "60/h/user",
     "accept_invitation": "30/m/ip",
 }

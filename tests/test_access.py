@@ -40,5 +40,5 @@ def test_the_walk_sees_the_doors_of_the_house() -> None:
 def test_only_few_doors_are_open_to_everybody() -> None:
     public = {path for path, view in own_doors() if view.access == "public"}  # type: ignore[attr-defined]
 
-    arriving = {"invitations/accept/", "invitations/<str:token>/"}
+    arriving = {"sign-up/", "sign-up/code/", "invitations/accept/", "invitations/<str:token>/"}
     assert public <= {"healthz", "healthz/", "metrics", "metrics/", *arriving}

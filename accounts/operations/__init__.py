@@ -16,6 +16,7 @@ from accounts.operations.organizations import (
     change_billing_information,
     change_customer,
 )
+from accounts.operations.sign_ups import send_sign_up_code, sign_up
 
 __all__ = [
     "WrongParent",
@@ -31,4 +32,6 @@ __all__ = [
     "remove_member",
     "resend_invitation",
     "revoke_invitation",
+    "send_sign_up_code",
+    "sign_up",
 ]

@@ -245,8 +245,9 @@ def test_an_empty_list_says_how_to_begin(personas: Personas, who: str, query: st
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("account_login", "adds you"),
-        ("account_signup", "Accounts are given by invitation"),
+        ("account_login", "No account yet?"),
+        ("account_signup", "Go to sign-up"),
+        ("accounts:sign_up", "Sign up with Northwind Cloud GmbH"),
         ("account_reset_password", "Set a new password"),
         ("account_reset_password_done", "Look into your mail"),
         ("account_reset_password_from_key_done", "Your password is set"),
