@@ -25,6 +25,7 @@ from unfold.admin import StackedInline, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm
 
+import accounts.token_admin  # noqa: F401  registers its page
 from accounts import operations
 from accounts.bss_forms import OrganizationForm, PersonAddForm, PersonForm
 from accounts.models import Membership, Organization, User

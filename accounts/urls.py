@@ -1,5 +1,6 @@
 from django.urls import include, path
 
+from accounts import token_views
 from accounts.views import customers, invitations, organization, people, sign_up
 
 app_name = "accounts"
@@ -18,6 +19,9 @@ urlpatterns = [
     path("organization/", organization.organization, name="organization"),
     path("organization/edit/", organization.edit_organization, name="edit_organization"),
     path("organization/people/", include(_people)),
+    path("organization/api-tokens/", token_views.tokens, name="tokens"),
+    path("organization/api-tokens/add/", token_views.add_token, name="add_token"),
+    path("organization/api-tokens/<str:prefix>/revoke/", token_views.revoke_token, name="revoke_token"),
     path("customers/", customers.customers, name="customers"),
     path("customers/add/", customers.add_customer, name="add_customer"),
     path("customers/export/", customers.export_customers, name="export_customers"),

@@ -14,6 +14,7 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         "accounts.organization": WRITE,
         "accounts.membership": (*WRITE, "delete"),
         "accounts.user": WRITE,
+        "accounts.apitoken": ("view", "change"),
         "provisioning.*": READ,
         "provisioning.tenant": ("view", "change"),
         "provisioning.tenantuser": ("view", "change"),

@@ -233,6 +233,39 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# --- API for programs (`accounts/api/`, `common/api.py`, `config/api/`) -------------------------------------------------
+
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=300)
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.callers.TokenAuthentication", "accounts.api.callers.PersonAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.callers.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.api.callers.PerCaller"],
+    "DEFAULT_PARSER_CLASSES": ["common.api.BoundedJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.ScopedSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,  # JSON is what there is
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+DRF_STANDARDIZED_ERRORS = {
+    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "406", "429", "500"],
+    "ERROR_SCHEMAS": dict.fromkeys(("400", "401", "403", "404", "406", "429", "500"), "common.api.ErrorsSerializer"),
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Cloudtill API",
+    "DESCRIPTION": "What an organization may buy and at which price, and a reseller's prices for its customers.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "COMPONENT_SPLIT_PATCH": False,  # serializers of changes say themselves what may be left out
+    "POSTPROCESSING_HOOKS": [
+        "drf_standardized_errors.openapi_hooks.postprocess_schema_enums",
+        "config.api.schema.describe_answers",
+    ],
+}
+
 # --- The vendor ---------------------------------------------------------------------------------------------------------
 
 ACRONIS_ENTRY_URL = env.str("ACRONIS_ENTRY_URL", default="") or "https://cloud.acronis.com"

@@ -13,5 +13,6 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("bss/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("api/v1/", include("config.api.urls")),
     *(path("", include(f"{room}.urls")) for room in ("catalog", "ordering", "billing", "accounts") if find_spec(f"{room}.urls")),
 ]

@@ -8,7 +8,7 @@ from accounts.access import View
 
 # Doors of others: the back office guards itself by django.contrib.admin, sign-in is allauth's.
 GUARDED_ELSEWHERE = ("bss/", "accounts/")
-MARKS = ("public", "member", "buyer", "staff:")
+MARKS = ("public", "member", "buyer", "staff:", "scope:")
 
 
 def doors(resolver: URLResolver, path: str = "") -> Iterator[tuple[str, View]]:
@@ -41,4 +41,5 @@ def test_only_few_doors_are_open_to_everybody() -> None:
     public = {path for path, view in own_doors() if view.access == "public"}  # type: ignore[attr-defined]
 
     arriving = {"sign-up/", "sign-up/code/", "invitations/accept/", "invitations/<str:token>/"}
-    assert public <= {"healthz", "healthz/", "metrics", "metrics/", *arriving}
+    description = {"api/v1/openapi.json", "api/v1/openapi.yaml", "api/v1/docs/", "api/v1/"}  # the last answers 404, always
+    assert public <= {"healthz", "healthz/", "metrics", "metrics/", "logos/<str:sha256>.png", *arriving, *description}
