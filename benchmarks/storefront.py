@@ -1,30 +1,28 @@
 """
-How long storefront pages take with 200 plans on sale, and how long placing an order takes.
+How long the basket takes with 200 plans on sale, and how long placing an order takes. `catalog` measures the shop's own pages.
 
 One client, in process, with everything a request meets: middleware, session, templates, PostgreSQL, and for an order the message
-to the broker. The yardsticks are what pretix (shop page, order by API) and django-oscar (product page, basket) took on two cores.
+to the broker. The yardsticks are what pretix (order by API) and django-oscar (basket) took on two cores.
 """
 
-import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from django.db import connection
-from django.http import HttpResponse
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Membership, Organization, User
 from accounts.operations import add_member, add_organization
+from benchmarks._pages import client_of, median, timed
 from billing.models import Rate, RateCard
 from catalog.models import Plan, Product, ProductGroup, ProductType, TermsDocument, Venture
 from ordering.models import Basket, BasketLine, TermsAcceptance
 from provisioning.models import ServiceManager
 
-MEASURES = ("storefront.home_ms", "storefront.product_ms", "storefront.basket_ms", "storefront.place_order_ms")
+MEASURES = ("storefront.basket_ms", "storefront.place_order_ms")
 PLANS = 200
 ROUNDS = 60
 AT = datetime(2026, 10, 1, 9, 0, tzinfo=UTC)
@@ -33,47 +31,26 @@ AT = datetime(2026, 10, 1, 9, 0, tzinfo=UTC)
 def run() -> Iterator[dict[str, object]]:
     """Yield the median of each page in milliseconds, with its queries beside it."""
     plan, terms, customers = _world()
-    client, basket = _client(customers[0]), _basket(customers[0], plan, terms)
-    pages = {"home": (reverse("catalog:home"), 138), "product": (reverse("catalog:plan", args=[plan.number]), 90)}
-    pages["basket"] = (reverse("ordering:basket"), 49)
-    for name, (url, yardstick) in pages.items():
-        milliseconds = _median([_timed(lambda url=url: client.get(url), status=200) for _ in range(ROUNDS)])
-        with CaptureQueriesContext(connection) as captured:
-            client.get(url)
-        yield _line(f"storefront.{name}_ms", milliseconds, yardstick, queries=len(captured))
+    client, basket = client_of(customers[0][0]), _basket(customers[0], plan, terms)
+    url = reverse("ordering:basket")
+    milliseconds = median([timed(lambda: client.get(url), status=200) for _ in range(ROUNDS)])
+    with CaptureQueriesContext(connection) as captured:
+        client.get(url)
+    yield _line("storefront.basket_ms", milliseconds, 49, queries=len(captured))
     del basket
     placed = [_timed_order(customer, plan, terms) for customer in customers[1:]]
-    yield _line("storefront.place_order_ms", _median(placed), 127)
+    yield _line("storefront.place_order_ms", median(placed), 127)
 
 
 def _timed_order(customer: tuple[User, Organization], plan: Plan, terms: TermsDocument) -> float:
-    client, basket = _client(customer), _basket(customer, plan, terms)
+    client, basket = client_of(customer[0]), _basket(customer, plan, terms)
     client.get(reverse("ordering:review"))
-    return _timed(lambda: client.post(reverse("ordering:review"), {"basket": str(basket.key)}), status=302)
-
-
-def _timed(ask: Callable[[], HttpResponse], *, status: int) -> float:
-    started = time.perf_counter()
-    answer = ask()
-    elapsed = time.perf_counter() - started
-    if answer.status_code != status:
-        raise RuntimeError(f"Answered {answer.status_code} instead of {status}.")
-    return elapsed
-
-
-def _median(seconds: list[float]) -> float:
-    return round(statistics.median(seconds[3:]) * 1000, 1)  # the first ones load templates
+    return timed(lambda: client.post(reverse("ordering:review"), {"basket": str(basket.key)}), status=302)
 
 
 def _line(name: str, milliseconds: float, yardstick: float, **more: object) -> dict[str, object]:
     ratio = round(milliseconds / yardstick, 2)
     return {"name": name, "value": milliseconds, "unit": "ms", "yardstick": yardstick, "ratio": ratio, **more}
-
-
-def _client(customer: tuple[User, Organization]) -> Client:
-    client = Client(SERVER_NAME="localhost")
-    client.force_login(customer[0], backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def _basket(customer: tuple[User, Organization], plan: Plan, terms: TermsDocument) -> Basket:

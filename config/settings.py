@@ -214,6 +214,7 @@ POST_OFFICE = {
 
 # --- Doors --------------------------------------------------------------------------------------------------------------
 
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"  # Redis answers, the row keeps
 SESSION_COOKIE_SECURE = SECURE_COOKIES
 CSRF_COOKIE_SECURE = SECURE_COOKIES
 SECURE_SSL_REDIRECT = False  # the proxy in front does it, and tells us by this header

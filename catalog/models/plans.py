@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import Organization
 from catalog.models.partners import PartnerPrice, PartnerTerms
-from catalog.models.prices import PlanPrice
+from catalog.models.prices import PlanPrice, PlanPriceQuerySet, Term
 from catalog.models.shelves import ProductGroup, Venture
 from common.querysets import LockingQuerySet
 from common.states import StatefulModel
@@ -25,7 +25,6 @@ class PlanQuerySet(LockingQuerySet["Plan"]):
         customer only what its reseller publishes, and only where the reseller's own cost is known too.
         """
         plans = self.filter(status=Plan.Status.PUBLISHED, service_manager__is_active=True)
-        prices = PlanPrice.objects.in_force(on).filter(plan=OuterRef("pk"), currency=buyer.currency)
         reseller = buyer if buyer.kind == Organization.Kind.RESELLER else buyer.reseller
         if reseller is not None:
             plans = plans.filter(
@@ -33,13 +32,28 @@ class PlanQuerySet(LockingQuerySet["Plan"]):
                 applicable_on_partner_website=True,
             )
         if buyer.reseller is not None:
-            retail = PartnerPrice.objects.filter(reseller=buyer.reseller, is_published=True)
-            plans = plans.filter(Exists(retail.filter(plan=OuterRef("pk"))))
-            by_amount = Q(markups__currency=buyer.currency, markups__term_months=OuterRef("term_months"))
-            is_marked_up = retail.filter(Q(markup_kind=PartnerPrice.MarkupKind.PERCENT) | by_amount, plan=OuterRef("plan"))
-            cost = PlanPrice.objects.in_force(on).filter(plan=OuterRef("plan"), term_months=OuterRef("term_months"))
-            prices = prices.filter(Exists(is_marked_up), Exists(cost.filter(currency=buyer.reseller.currency)))
-        return plans.filter(~Q(billing_model__in=FIXED_MODELS) | Exists(prices))
+            retail = PartnerPrice.objects.filter(plan=OuterRef("pk"), reseller=buyer.reseller, is_published=True)
+            plans = plans.filter(Exists(retail))
+        return plans.filter(~Q(billing_model__in=FIXED_MODELS) | Exists(_prices(buyer, on)))
+
+    def priced_for(self, buyer: Organization, *, term_months: int, on: date) -> Self:
+        """Plans that have a price for ``buyer`` and that term; what is priced by use has one month."""
+        prices = _prices(buyer, on).filter(term_months=term_months)
+        by_use = Q(billing_model=Plan.BillingModel.PAY_AS_YOU_GO) if term_months == Term.MONTH else Q(pk__in=[])
+        return self.filter(by_use | Exists(prices))
+
+
+def _prices(buyer: Organization, on: date) -> PlanPriceQuerySet:
+    """Return the prices of the outer plan that end in a price for ``buyer``."""
+    prices = PlanPrice.objects.in_force(on).filter(plan=OuterRef("pk"), currency=buyer.currency)
+    if buyer.reseller is None:
+        return prices
+    by_amount = Q(markups__currency=buyer.currency, markups__term_months=OuterRef("term_months"))
+    is_marked_up = PartnerPrice.objects.filter(
+        Q(markup_kind=PartnerPrice.MarkupKind.PERCENT) | by_amount, plan=OuterRef("plan"), reseller=buyer.reseller
+    )
+    cost = PlanPrice.objects.in_force(on).filter(plan=OuterRef("plan"), term_months=OuterRef("term_months"))
+    return prices.filter(Exists(is_marked_up), Exists(cost.filter(currency=buyer.reseller.currency)))
 
 
 @pghistory.track()

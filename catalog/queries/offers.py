@@ -6,10 +6,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import FilteredRelation, Q, prefetch_related_objects
+
 from accounts.models import Organization
 from catalog.models import PartnerPrice, PartnerTerms, Plan, PlanPrice
 from catalog.pricing import Amounts, Level, Markup, Step, published, walk
 from common.errors import DomainError
+from common.money import round_money
 
 
 class NoPrice(DomainError):
@@ -25,6 +28,11 @@ class Offer:
     currency: str
     amounts: Amounts
     retail: Amounts | None = None
+
+    @property
+    def per_month(self) -> Decimal:
+        """The price of one unit and month, rounded, to compare terms by."""
+        return round_money(self.amounts.price / self.term_months, self.currency)
 
     @property
     def margin(self) -> Amounts | None:
@@ -80,7 +88,8 @@ def offers(plans: Iterable[Plan], buyer: Organization, *, on: date) -> dict[int,
     """
     Return, by plan, what each term costs ``buyer`` in its currency on that day of its own, shortest term first.
 
-    At most four queries, however many plans. Plans without prices, such as pay-as-you-go, are left out.
+    One query for a direct customer, one or two more with a reseller, however many plans. Plans without prices, such as
+    pay-as-you-go, are left out.
     """
     fixed = [plan.pk for plan in plans if plan.is_fixed]
     if not fixed:
@@ -125,12 +134,19 @@ def sold_prices(plan: Plan, *, term_months: int, consumer: Organization, on: dat
 
 
 def agreements(reseller: Organization, plans: Collection[int]) -> dict[int, Agreed]:
-    """Return what MSP and ``reseller`` agreed on each plan: three queries."""
-    terms = dict(PartnerTerms.objects.filter(reseller=reseller, plan__in=plans).values_list("plan", "discount_percent"))
-    retail = {
-        price.plan_id: price for price in PartnerPrice.objects.filter(reseller=reseller, plan__in=plans).prefetch_related("markups")
-    }
-    return {plan: Agreed(terms.get(plan, Decimal(0)), retail.get(plan)) for plan in {*terms, *retail}}
+    """Return what MSP and ``reseller`` agreed on each plan that has terms for it: one query, two where a markup is by amount."""
+    terms = PartnerTerms.objects.filter(reseller=reseller, plan__in=plans).annotate(
+        own=FilteredRelation("plan__partner_prices", condition=Q(plan__partner_prices__reseller=reseller))
+    )
+    names = ("pk", "markup_kind", "markup_percent", "overage_markup_percent", "discount_percent", "is_published")
+    found: dict[int, Agreed] = {}
+    for plan, discount, *own in terms.values_list("plan", "discount_percent", *(f"own__{name}" for name in names)):
+        facts = dict(zip(names, own, strict=True))
+        retail = None if facts["pk"] is None else PartnerPrice(reseller=reseller, plan_id=plan, **facts)
+        found[plan] = Agreed(discount, retail)
+    retails = [agreed.retail for agreed in found.values() if agreed.retail is not None]
+    prefetch_related_objects([one for one in retails if one.markup_kind == PartnerPrice.MarkupKind.AMOUNT], "markups")
+    return found
 
 
 def _offer(row: PlanPrice, buyer: Organization, agreed: Agreed) -> Offer | None:

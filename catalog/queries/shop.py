@@ -1,14 +1,31 @@
-"""Reads for the shop."""
+"""Reads for the shop: what is on its shelves for a buyer, and what one product includes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count, OuterRef, Q, Subquery
 
 from accounts.models import Organization
-from catalog.models import Plan, PlanQuerySet, Product
+from catalog.item_names import item_label
+from catalog.models import UNLIMITED_STORAGE, ModuleSettings, Plan, PlanQuerySet, Product
+from catalog.queries.offers import Offer
+from provisioning.models import VendorOfferingItem
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """A plan on a shelf, with what each of its terms costs this buyer; none where it is priced by use."""
+
+    plan: Plan
+    offers: Sequence[Offer] = ()
+
+    @property
+    def cheapest(self) -> Offer | None:
+        """The term that costs least by the month."""
+        return min(self.offers, key=lambda offer: offer.amounts.price / offer.term_months, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,28 +33,95 @@ class Shelf:
     """A product and the plans of it that a buyer may order."""
 
     product: Product
-    plans: Sequence[Plan]
+    goods: Sequence[Goods]
 
 
-def plans_for_sale(buyer: Organization, *, on: date, words: str = "") -> PlanQuerySet:
+@dataclass(frozen=True, slots=True)
+class Included:
+    """One thing a plan includes, in the reader's words: ``amount`` for quantity 1, and what may be used ``above`` it."""
+
+    name: str
+    amount: str
+    above: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What is for sale to a buyer, narrowed down: ``plans``, and how many there are of each product before one was chosen."""
+
+    plans: PlanQuerySet
+    products: Sequence[tuple[int, str, int]]
+    """Id, name and number of plans, by name."""
+    product: int | None
+
+    @property
+    def count(self) -> int:
+        return sum(count for pk, _, count in self.products if self.product in (None, pk))
+
+
+def plans_for_sale(
+    buyer: Organization, *, on: date, words: str = "", billing_model: str = "", term_months: int | None = None
+) -> PlanQuerySet:
     """
-    Return what ``buyer`` may order, in the order of the shelves, with only what a shelf shows.
+    Return what ``buyer`` may order on that day, in the order of the shelves, with only what a shelf shows.
 
-    Every one of ``words``, separated by spaces, must be found in the plan's name, summary or description, or in its product's name.
+    Every one of ``words``, separated by spaces, must be found in the plan's number, name, summary or description, or in its
+    product's name. A term leaves what is priced by use only where it is one month.
     """
     plans = Plan.objects.for_sale_to(buyer, on=on)
     for word in words.split():
         plans = plans.filter(
             Q(name__icontains=word)
+            | Q(number__iexact=word)
             | Q(summary__icontains=word)
             | Q(description__icontains=word)
             | Q(product_group__product__name__icontains=word)
         )
+    if billing_model:
+        plans = plans.filter(billing_model=billing_model)
+    if term_months is not None:
+        plans = plans.priced_for(buyer, term_months=term_months, on=on)
     shown = ("number", "name", "summary", "billing_model", "product_group__product__name")
     ordered = plans.order_by("product_group__product__name", "product_group__product", "name", "pk")
     return ordered.select_related("product_group__product").only(*shown)
 
 
-def shelves(plans: Iterable[Plan]) -> list[Shelf]:
+def range_for(buyer: Organization, *, on: date, product: int | None = None, **narrowed: Any) -> Range:
+    """Return `plans_for_sale`, the products they are of, and how many: one query, and one more when the plans are read."""
+    plans = plans_for_sale(buyer, on=on, **narrowed)
+    by_product = plans.order_by("product_group__product__name", "product_group__product")
+    products = by_product.values_list("product_group__product", "product_group__product__name").annotate(count=Count("pk"))
+    return Range(plans.filter(product_group__product=product) if product is not None else plans, list(products), product)
+
+
+def shelves(plans: Iterable[Plan], offers: Mapping[int, Sequence[Offer]]) -> list[Shelf]:
     """Put ``plans``, which come in the order of `plans_for_sale`, under their products."""
-    return [Shelf(product, list(group)) for product, group in groupby(plans, key=lambda plan: plan.product_group.product)]
+    by_product = groupby(plans, key=lambda plan: plan.product_group.product)
+    return [Shelf(product, [Goods(plan, offers.get(plan.pk, ())) for plan in group]) for product, group in by_product]
+
+
+def included(settings: ModuleSettings) -> list[Included]:
+    """Say what a unit of a fixed plan includes, by its module setting: the storage first, then items by name."""
+    metered = VendorOfferingItem.objects.filter(service_manager=settings.plan.service_manager_id, name=OuterRef("name")).order_by()
+    items = settings.items.filter(is_enabled=True).annotate(unit=Subquery(metered.values("measurement_unit")[:1]))
+    told = [
+        Included(
+            item_label(item.name),
+            "unlimited" if item.soft_quota is None else _amount(item.soft_quota, item.unit),
+            "" if item.overage is None else _amount(item.overage, item.unit),
+        )
+        for item in items
+    ]
+    return [_storage(settings), *sorted(told, key=lambda one: one.name)]
+
+
+def _storage(settings: ModuleSettings) -> Included:
+    if settings.storage_quota is None or settings.storage_quota == UNLIMITED_STORAGE:
+        return Included("Cloud storage", "unlimited")
+    above = "" if settings.overage is None else _amount(settings.overage, "bytes")
+    return Included("Cloud storage", _amount(settings.storage_quota, "bytes"), above)
+
+
+def _amount(quota: int, measurement_unit: str | None) -> str:
+    unit = {"bytes": " GB", "seconds": " hours"}.get(measurement_unit or "", "")
+    return f"{quota:,}{unit}"

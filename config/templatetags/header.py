@@ -5,7 +5,7 @@ from django.template.context import RequestContext
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.acting import acting_membership
+from accounts.acting import acting_membership, own_memberships
 from accounts.models import Membership, Organization
 from ordering.models import BasketLine
 
@@ -25,10 +25,7 @@ def seller_name(context: RequestContext) -> str:
 def other_memberships(context: RequestContext) -> list[Membership]:
     """Return the memberships the reader could change to, by name of the organization."""
     acting = acting_membership(context.request)
-    if acting is None:
-        return []
-    others = Membership.objects.filter(user=acting.user_id).exclude(pk=acting.pk)
-    return list(others.select_related("organization").order_by("organization__name", "pk"))
+    return [membership for membership in own_memberships(context.request) if membership != acting]
 
 
 @register.simple_tag(takes_context=True)
