@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -97,6 +98,7 @@ def _minor_decimals(currency: str) -> int:
     return -int(minor_unit(currency).as_tuple().exponent)
 
 
+@lru_cache(maxsize=10_000)  # a page of prices writes the same few amounts again and again
 def _grouped(value: Decimal, least: int, most: int | None = None) -> str:
     pattern = f"#,##0.{'0' * least}{'#' * ((least if most is None else most) - least)}".rstrip(".")
     return format_decimal(_half_up(value, least if most is None else most), format=pattern, locale=LOCALE)
