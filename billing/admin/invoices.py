@@ -10,7 +10,7 @@ from django.urls import URLPattern, path
 from unfold.decorators import display
 
 from accounts.models import Organization, local_date
-from billing import documents
+from billing import documents, fixed
 from billing.models import Invoice, InvoiceLine
 from billing.operations import invoices
 from common import clock
@@ -26,6 +26,9 @@ STEP_WORDS = {
     "partner_discount": "Partner discount, percent",
     "retail_markup": "Reseller's markup, percent",
     "retail_discount": "Reseller's discount, percent",
+    "retail_markup_amount": "Reseller's markup",
+    "rounded": "Rounded to what it was sold at",
+    "month_of_term": "Each month of the term, divided by its months",
 }
 
 
@@ -114,7 +117,8 @@ class InvoiceAdmin(Ledger):
         """Show how one line's amount came about, down to the rows of the vendor's report."""
         invoice = self.row_or_404(request, object_id)
         line = get_object_or_404(InvoiceLine.objects.select_related("subscription__consumer"), invoice=invoice, position=position)
-        steps = [{**step, "words": STEP_WORDS.get(step["step"], step["step"])} for step in line.working.get("steps", [])]
+        words = STEP_WORDS | ({"list_price": "List price of the plan"} if line.item in fixed.ITEMS else {})
+        steps = [{**step, "words": words.get(step["step"], step["step"])} for step in line.working.get("steps", [])]
         return self.page(
             request,
             "admin/billing/explain.html",

@@ -1,37 +1,41 @@
 """
-What each buyer's draft should say, compared with what it says, and the difference written.
+What each buyer's draft should say.
 
-Steps of a billing run (`runs`), inside the transaction in which it has locked the buyers. What is issued is never touched: where it
-differs from what is owed, the draft holds an adjustment.
+A step of a billing run (`runs`), inside the transaction in which it has locked the buyers. What is issued is never touched: where
+it differs from what is owed, the draft is to hold an adjustment. `draft_rows` then writes the difference.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db import connection
 from django.db.models import Case, F, Q, Sum, When
 
 from accounts.models import Organization
-from billing import adjusting
+from billing import adjusting, fixed
 from billing.adjusting import Billed, Due
-from billing.models import BillingRun, Invoice, InvoiceLine, Subscription
-from billing.queries import rating_inputs
+from billing.fixed import DatedPrice
+from billing.models import Invoice, InvoiceLine, Subscription
+from billing.queries import fixed_prices, rating_inputs
 from billing.queries.rating_inputs import Card, PriceBook, TaxTerms
 from billing.rating import Charge, Level, PriceChain, UsageSeries, plain, rate
 from catalog.item_names import edition_label, item_label
+from catalog.models import Plan
 from common.errors import DomainError
-from common.money import round_money
 from common.periods import Period
+from provisioning.models import Service
+
+
+class PrepaidNotBilled(DomainError):
+    """A prepaid subscription came into a run that bills afterwards."""
 
 
 class Item(NamedTuple):
-    """What a charge and the lines that bill it have in common."""
+    """What a charge and the lines that bill it have in common. ``edition`` of a fixed price is empty, or the day it begins."""
 
     subscription_id: int
     item: str
@@ -72,6 +76,16 @@ class Bill:
     lines: list[InvoiceLine]
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What charges are made from, read for many subscriptions at once."""
+
+    usage: dict[int, list[UsageSeries]]
+    """By tenant."""
+    prices: dict[tuple[int, str], list[DatedPrice]]
+    """By subscription and level."""
+
+
 @dataclass(slots=True)
 class Owed:
     """What some buyers owe, and by buyer why it cannot be said."""
@@ -96,9 +110,6 @@ def of_period(seller: Organization, period: Period) -> Q:
     return Q(seller=seller, period_start=period.start, period_end=period.end)
 
 
-# --- What should be ---------------------------------------------------------------------------------------------------------
-
-
 def owed(seller: Organization, buyers: list[Organization], period: Period) -> Owed:
     """
     Return what ``buyers`` owe ``seller`` for ``period``, in a number of queries that does not depend on how much they have.
@@ -108,17 +119,27 @@ def owed(seller: Organization, buyers: list[Organization], period: Period) -> Ow
     accounts = _read_accounts(seller, buyers, period)
     subscriptions = [subscription for account in accounts for subscription in account.subscriptions]
     book = rating_inputs.price_book({one.plan.product_group_id for one in subscriptions}, period)
-    usage = rating_inputs.usage_by_tenant({one.service.tenant_id for one in subscriptions}, period)
+    inputs = _read_inputs(subscriptions, period)
     found = Owed()
     for account in accounts:
         findings = Findings()
         try:
-            found.bills += _bills(account, book, usage, findings)
+            found.bills += _bills(account, book, inputs, findings)
         except DomainError as refusal:
             found.reasons[account.buyer.pk] = str(refusal)
         else:
             found.findings.add(findings)
     return found
+
+
+def _read_inputs(subscriptions: list[Subscription], period: Period) -> Inputs:
+    """Read the usage of what is billed by use, and the prices of what was sold at a fixed one: one query each, if any."""
+    by_use = {one.service.tenant_id for one in subscriptions if one.billing_model == Plan.BillingModel.PAY_AS_YOU_GO}
+    at_a_price = {one.pk for one in subscriptions if one.billing_model == Plan.BillingModel.POSTPAID_FIXED}
+    return Inputs(
+        usage=rating_inputs.usage_by_tenant(by_use, period) if by_use else {},
+        prices=fixed_prices.prices_by_subscription(at_a_price, period) if at_a_price else {},
+    )
 
 
 def _read_accounts(seller: Organization, buyers: list[Organization], period: Period) -> list[Account]:
@@ -176,15 +197,16 @@ def _level(seller: Organization, buyer: Organization) -> Level:
     return Level.WHOLESALE if buyer.kind == Organization.Kind.RESELLER else Level.MSP
 
 
-def _bills(account: Account, book: PriceBook, usage: dict[int, list[UsageSeries]], findings: Findings) -> list[Bill]:
+def _bills(account: Account, book: PriceBook, inputs: Inputs, findings: Findings) -> list[Bill]:
     """
     Return the drafts ``account`` is to have, one per venture.
 
-    :raises MissingRateCard: or `MissingExchangeRate`, `UnitMismatch`: the account cannot be billed.
+    :raises MissingRateCard: or `MissingExchangeRate`, `UnitMismatch`, `FixedPriceMissing`, `SoldInOtherCurrency`: the account
+        cannot be billed.
     """
     bills: dict[int, Bill] = {}
     for subscription in account.subscriptions:
-        charges = _charges(account, subscription, book, usage.get(subscription.service.tenant_id, []), findings)
+        charges = _charges(account, subscription, book, inputs, findings)
         taxes = book.taxes.get(subscription.plan.product_group_id, ())
         lines = _lines(account, subscription, charges, book.period, taxes)
         if lines:
@@ -198,10 +220,40 @@ def _bills(account: Account, book: PriceBook, usage: dict[int, list[UsageSeries]
 
 
 def _charges(
-    account: Account, subscription: Subscription, book: PriceBook, usage: list[UsageSeries], findings: Findings
+    account: Account, subscription: Subscription, book: PriceBook, inputs: Inputs, findings: Findings
 ) -> dict[Item, Charge]:
     part = _billed_part(subscription, book.period)
-    if part is None or not usage:
+    if part is None:
+        return {}
+    if subscription.billing_model == Plan.BillingModel.PAY_AS_YOU_GO:
+        return _metered(account, subscription, book, part, inputs.usage.get(subscription.service.tenant_id, []), findings)
+    return _fixed(account, subscription, part, inputs.prices.get((subscription.pk, account.level), []))
+
+
+def _fixed(account: Account, subscription: Subscription, part: Period, prices: list[DatedPrice]) -> dict[Item, Charge]:
+    """
+    Return what a subscription of fixed price costs on the days of ``part``; nothing while its service is a free trial.
+
+    :raises PrepaidNotBilled: or `FixedPriceMissing`, `SoldInOtherCurrency`: the account cannot be billed.
+    """
+    if subscription.billing_model != Plan.BillingModel.POSTPAID_FIXED:
+        raise PrepaidNotBilled(f"{subscription} is prepaid; the monthly run bills what is paid afterwards.")
+    if subscription.service.pricing_mode == Service.PricingMode.TRIAL:
+        return {}
+    fixed_prices.check_prices(prices, subscription, currency=account.currency)
+    terms = fixed.Terms(subscription.quantity, subscription.term_months, subscription.started_on, account.level.value, prices)
+    return {Item(subscription.pk, one.charge.item, one.key): one.charge for one in fixed.charges(terms, part)}
+
+
+def _metered(
+    account: Account,
+    subscription: Subscription,
+    book: PriceBook,
+    part: Period,
+    usage: list[UsageSeries],
+    findings: Findings,
+) -> dict[Item, Charge]:
+    if not usage:
         return {}
     card = book.card_of(subscription.plan.product_group)
     rated = rate(usage, card.rates, part, _chain(account, subscription, card, book))
@@ -237,6 +289,7 @@ def _lines(
     """Return what is still to be billed of ``subscription``, without positions."""
     billed = account.billed.get(subscription.pk, {})
     part = _billed_part(subscription, period) or period
+    days = {item: _days(charge, part) for item, charge in charges.items()}
     told_taxes = [[tax.name, plain(tax.percent)] for tax in taxes]
     percent = sum((tax.percent for tax in taxes), Decimal(0))
     return [
@@ -244,9 +297,9 @@ def _lines(
             subscription=subscription,
             item=item.item,
             edition=item.edition,
-            description=_description(item, due),
-            period_start=part.start,
-            period_end=part.end,
+            description=_description(item, due, subscription),
+            period_start=days.get(item, part).start,
+            period_end=days.get(item, part).end,
             quantity=due.quantity,
             unit=due.unit,
             unit_price=due.unit_price,
@@ -265,8 +318,16 @@ def _lines(
     ]
 
 
-def _description(item: Item, due: Due) -> str:
-    label = f"{item_label(item.item)} ({edition_label(item.edition)})" if item.edition else item_label(item.item)
+def _days(charge: Charge, part: Period) -> Period:
+    """Return the days that a charge is for: all of ``part``, but of a price that begins or ends inside it only its own."""
+    if charge.item not in fixed.ITEMS:
+        return part
+    start, end = map(date.fromisoformat, charge.working["period"])
+    return Period(start, end)
+
+
+def _description(item: Item, due: Due, subscription: Subscription) -> str:
+    label = _label(item, due, subscription)
     told = {
         adjusting.Kind.CHARGE: label,
         adjusting.Kind.DIFFERENCE: f"Adjustment: {label}",
@@ -275,121 +336,10 @@ def _description(item: Item, due: Due) -> str:
     return told[:300]
 
 
-# --- What is, and the difference --------------------------------------------------------------------------------------------
-
-
-def write(run: BillingRun, seller: Organization, buyers: list[int], bills: list[Bill], *, at: datetime) -> None:
-    """Make the drafts of ``buyers`` say what ``bills`` say: new ones are added, others changed or, if nothing is due, removed."""
-    drafts = {
-        (draft.buyer_id, draft.venture_id, draft.currency): draft
-        for draft in Invoice.objects.drafts().locked().filter(of_period(seller, run.period), buyer__in=buyers)
-    }
-    present = _draft_lines(drafts.values())
-    wanted = {(bill.buyer_id, bill.venture_id, bill.currency): bill for bill in bills}
-    _remove([draft for key, draft in drafts.items() if key not in wanted])
-    new: list[Invoice] = []
-    changed: list[Invoice] = []
-    drafted: list[tuple[Invoice, Bill]] = []
-    for key, bill in wanted.items():
-        if (draft := drafts.get(key)) is None:
-            draft = _new_draft(run, seller, bill, at=at)
-            new.append(draft)
-        elif [_facts(line) for line in bill.lines] == present[draft.pk]:
-            continue
-        else:
-            changed.append(draft)
-        _total(draft, bill)
-        drafted.append((draft, bill))
-    Invoice.objects.bulk_create(new)
-    if changed:
-        InvoiceLine.objects.filter(invoice__in=changed).delete()
-        Invoice.objects.bulk_update(changed, ["net", "tax", "gross", "taxes", "run"])
-    _copy(drafted)
-
-
-_COLUMNS = (
-    "invoice_id",
-    "position",
-    "subscription_id",
-    "item",
-    "edition",
-    "description",
-    "period_start",
-    "period_end",
-    "quantity",
-    "unit",
-    "unit_price",
-    "net",
-    "tax_percent",
-    "working",
-)
-
-
-def _copy(drafted: list[tuple[Invoice, Bill]]) -> None:
-    """Write new lines by COPY: their workings are long, and quoting them into a statement takes longer than all the rest."""
-    if not drafted:
-        return
-    with connection.cursor() as cursor, cursor.copy(f"COPY billing_invoiceline ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
-        for draft, bill in drafted:
-            for line in bill.lines:
-                *facts, working = _facts(line)
-                copy.write_row((draft.pk, line.position, *facts, json.dumps(working, ensure_ascii=False)))
-
-
-def _draft_lines(drafts: Iterable[Invoice]) -> dict[int, list[tuple[Any, ...]]]:
-    present: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for line in InvoiceLine.objects.filter(invoice__in=list(drafts)).order_by("invoice_id", "position").iterator(chunk_size=2000):
-        present[line.invoice_id].append(_facts(line))
-    return present
-
-
-def _facts(line: InvoiceLine) -> tuple[Any, ...]:
-    """Return what makes a line the same as another: its columns but for the invoice and the position, in order."""
-    return (
-        line.subscription_id,
-        line.item,
-        line.edition,
-        line.description,
-        line.period_start,
-        line.period_end,
-        line.quantity,
-        line.unit,
-        line.unit_price,
-        line.net,
-        line.tax_percent,
-        line.working,
-    )
-
-
-def _remove(drafts: list[Invoice]) -> None:
-    if drafts:
-        Invoice.objects.filter(pk__in=[draft.pk for draft in drafts]).delete()
-
-
-def _new_draft(run: BillingRun, seller: Organization, bill: Bill, *, at: datetime) -> Invoice:
-    return Invoice(
-        seller=seller,
-        buyer_id=bill.buyer_id,
-        venture_id=bill.venture_id,
-        run=run,
-        currency=bill.currency,
-        period_start=run.period_start,
-        period_end=run.period_end,
-        created_at=at,
-    )
-
-
-def _total(draft: Invoice, bill: Bill) -> None:
-    """Set the totals: nets are sums of rounded lines, each tax is taken once on the sum of its nets (EN 16931, BG-23)."""
-    by_tax: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for line in bill.lines:
-        for name, percent in line.working["taxes"]:
-            by_tax[name, percent] += line.net
-    amounts = {tax: round_money(net * Decimal(tax[1]) / 100, bill.currency) for tax, net in by_tax.items()}
-    draft.net = sum((line.net for line in bill.lines), Decimal(0))
-    draft.tax = sum(amounts.values(), Decimal(0))
-    draft.gross = draft.net + draft.tax
-    draft.taxes = [
-        {"name": name, "percent": percent, "net": plain(net), "tax": plain(amounts[name, percent])}
-        for (name, percent), net in sorted(by_tax.items())
-    ]
+def _label(item: Item, due: Due, subscription: Subscription) -> str:
+    if item.item == fixed.SETUP_FEE:
+        return f"{subscription.plan_name}, setup fee"
+    if item.item == fixed.SUBSCRIPTION:
+        days, of_month = due.working.get("days"), due.working.get("days_of_month")
+        return subscription.plan_name if days == of_month else f"{subscription.plan_name}, {days} of {of_month} days"
+    return f"{item_label(item.item)} ({edition_label(item.edition)})" if item.edition else item_label(item.item)

@@ -15,7 +15,7 @@ from django.db.models import Count
 
 from accounts.models import Organization, local_date
 from billing.models import BillingRun, Invoice, ParkedAccount
-from billing.operations import drafts
+from billing.operations import draft_rows, drafts
 from common.errors import DomainError
 from common.periods import Period
 
@@ -161,7 +161,7 @@ def _bill(run: BillingRun, buyers: list[int], *, at: datetime) -> drafts.Finding
     seller = Organization.objects.get(pk=run.seller_id)
     owed = drafts.owed(seller, locked, run.period)
     billed = [buyer for buyer in buyers if buyer not in owed.reasons]
-    drafts.write(run, seller, billed, owed.bills, at=at)
+    draft_rows.write(run, seller, billed, owed.bills, at=at)
     ParkedAccount.objects.filter(run=run, buyer__in=billed).delete()
     _park_rows(run, owed.reasons, at)
     return owed.findings

@@ -11,9 +11,11 @@ from django.db.models import F
 from django.db.models.fields.json import KT
 
 from accounts.models import Organization, User
+from billing import fixed
 from billing.models import Invoice, InvoiceLine
 from billing.printed import days_text, printed_quantity, quantity_text, unit_text
 from billing.rating import Aggregation, Level
+from common.templatetags import show
 
 CHART_WIDTH, CHART_HEIGHT = 620, 120
 
@@ -46,6 +48,8 @@ class PriceRow:
     factor: str
     amount: Decimal
     currency: str
+    per: str
+    """What the price is for, as in “per unit and month”."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,8 @@ class Explanation:
     consumer: str
     plan: str
     quantity: str
+    made_of: str
+    """Of a fixed price: the units and the share of the month that make the quantity."""
     rule: str
     measured: str
     measurement_unit: str
@@ -118,7 +124,11 @@ _STEPS = {
     "exchange_rate": "Exchange rate",
     "partner_discount": "Less partner discount",
     "retail_markup": "Plus markup",
+    "retail_markup_amount": "Plus markup",
     "retail_discount": "Less discount",
+    "rounded": "Sold at, rounded",
+    "sold_price": "Sold at",
+    "month_of_term": "Each month of the term",
 }
 _PERCENT_STEPS = {"partner_discount", "retail_markup", "retail_discount"}
 
@@ -157,13 +167,14 @@ def explain(line: InvoiceLine, reader: User) -> Explanation:
         consumer=working["consumer"],
         plan=working["plan"],
         quantity=_printed(line, invoice).quantity,
-        rule=_RULES[Aggregation(working["aggregation"])] if "aggregation" in working else "",
+        made_of=_made_of(working),
+        rule=_rule(line),
         measured=quantity_text(Decimal(working["measured"])) if "measured" in working else "",
         measurement_unit=working.get("measurement_unit") or "",
         divisor=quantity_text(divisor),
         should_be=quantity_text(Decimal(working["quantity"])) if "billed" in working and "quantity" in working else "",
         billed_before=[_billed(one) for one in working.get("billed", [])],
-        prices=[_price(step) for step in working.get("steps", [])] if knows_chain else [],
+        prices=[_price(step, line) for step in _steps(working, knows_chain=knows_chain)],
         rate_card=working["rate"]["sentence"] if knows_chain and "rate" in working else "",
         cost=Decimal(cost["amount"]) if cost else None,
         cost_currency=cost["amount_currency"] if cost else "",
@@ -188,14 +199,60 @@ def _reading(row: list[Any], divisor: Decimal) -> ReadingRow:
     return ReadingRow(date.fromisoformat(day), Decimal(measured), Decimal(measured) / divisor, storage, report, report_line)
 
 
-def _price(step: dict[str, str]) -> PriceRow:
-    return PriceRow(_STEPS[step["step"]], _factor(step), Decimal(step["amount"]), step["currency"])
+def _rule(line: InvoiceLine) -> str:
+    working = line.working
+    if "aggregation" in working:
+        return _RULES[Aggregation(working["aggregation"])]
+    if "price_from" not in working:
+        return ""
+    sold_from = show.day(date.fromisoformat(working["price_from"]))
+    if line.item == fixed.SETUP_FEE:
+        return f"Once, in the month it starts, at the price of {sold_from}."
+    return f"A fixed price, whatever is used within the quota; sold at it from {sold_from} on."
+
+
+def _made_of(working: dict[str, Any]) -> str:
+    if "units" not in working or "days" not in working:
+        return ""
+    units = f"{working['units']} {unit_text(Decimal(working['units']), fixed.UNIT)}"
+    if working["days"] == working["days_of_month"]:
+        return f"{units}, the whole month of {working['days']} days"
+    return f"{units} × {working['days']} of {working['days_of_month']} days = {quantity_text(Decimal(working['quantity']))}"
+
+
+def _steps(working: dict[str, Any], *, knows_chain: bool) -> list[dict[str, str]]:
+    """Return the chain of prices as far as the reader may know: without the chain, what it was sold at and the share of a month."""
+    steps: list[dict[str, str]] = working.get("steps", [])
+    if knows_chain:
+        return steps
+    if "term_price" not in working:
+        return []
+    sold = {"step": "sold_price", "amount": working["term_price"], "currency": working["currency"]}
+    return [sold, *(step for step in steps if step["step"] == "month_of_term")]
+
+
+def _price(step: dict[str, str], line: InvoiceLine) -> PriceRow:
+    is_fixed = line.item in fixed.ITEMS
+    words = "List price" if is_fixed and step["step"] == "list_price" else _STEPS[step["step"]]
+    per = _per(step, line) if is_fixed else line.unit
+    return PriceRow(words, _factor(step), Decimal(step["amount"]), step["currency"], per)
+
+
+def _per(step: dict[str, str], line: InvoiceLine) -> str:
+    if line.item == fixed.SETUP_FEE:
+        return f"{fixed.UNIT}, once"
+    months = line.working["term_months"]
+    return f"{fixed.UNIT} and month" if months == 1 or step["step"] == "month_of_term" else f"{fixed.UNIT} and {months} months"
 
 
 def _factor(step: dict[str, str]) -> str:
     if "factor" not in step:
         return ""
     number = quantity_text(Decimal(step["factor"]))
+    if step["step"] == "retail_markup_amount":
+        return f"{number} {step['currency']}"
+    if step["step"] == "month_of_term":
+        return f"÷ {number}"
     return f"{number} %" if step["step"] in _PERCENT_STEPS else f"× {number}"
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Organization
 from billing.models import BillingRun, ExchangeRate, Invoice, InvoiceLine, ParkedAccount
-from billing.operations import drafts, runs
+from billing.operations import draft_rows, runs
 from billing.operations.invoices import issue_invoice
 from billing.operations.runs import NotACalendarMonth, PeriodNotOver, run_billing
 from catalog.models import Tax
@@ -338,7 +338,7 @@ def test_killed_between_two_accounts_a_rerun_completes(personas: Personas, monke
     rate_card(plan.product_group)
     for consumer in factories.OrganizationFactory.create_batch(3):
         use(subscribe(consumer, plan), 100 * GIB)
-    write, written = drafts.write, 0
+    write, written = draft_rows.write, 0
 
     def killed_at_the_second(*args: Any, **kwargs: Any) -> None:
         nonlocal written
@@ -347,7 +347,7 @@ def test_killed_between_two_accounts_a_rerun_completes(personas: Personas, monke
         if written == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(drafts, "write", killed_at_the_second)
+    monkeypatch.setattr(draft_rows, "write", killed_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         bill(personas.msp)
     assert (Invoice.objects.count(), BillingRun.objects.get().status) == (1, BillingRun.Status.RUNNING)

@@ -239,5 +239,5 @@ def test_what_it_was_sold_at_can_neither_be_edited_nor_deleted(service: Service,
     row = sell(service, fixed_plan, sold_at("80")).prices.get()
 
     for change in (lambda: SubscriptionPrice.objects.update(price=1), row.delete):
-        with pytest.raises(DatabaseError, match="Cannot (update|delete)"), transaction.atomic():
+        with pytest.raises(DatabaseError, match=r"Cannot (update|delete)"), transaction.atomic():
             change()

@@ -1,0 +1,137 @@
+"""
+What a draft says, compared with what it should say, and the difference written.
+
+A step of a billing run (`runs`), after `drafts` has told what should be, inside the same transaction.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from accounts.models import Organization
+from billing.models import BillingRun, Invoice, InvoiceLine
+from billing.operations.drafts import Bill, of_period
+from billing.rating import plain
+from common.money import round_money
+
+
+def write(run: BillingRun, seller: Organization, buyers: list[int], bills: list[Bill], *, at: datetime) -> None:
+    """Make the drafts of ``buyers`` say what ``bills`` say: new ones are added, others changed or, if nothing is due, removed."""
+    drafts = {
+        (draft.buyer_id, draft.venture_id, draft.currency): draft
+        for draft in Invoice.objects.drafts().locked().filter(of_period(seller, run.period), buyer__in=buyers)
+    }
+    present = _draft_lines(drafts.values())
+    wanted = {(bill.buyer_id, bill.venture_id, bill.currency): bill for bill in bills}
+    _remove([draft for key, draft in drafts.items() if key not in wanted])
+    new: list[Invoice] = []
+    changed: list[Invoice] = []
+    drafted: list[tuple[Invoice, Bill]] = []
+    for key, bill in wanted.items():
+        if (draft := drafts.get(key)) is None:
+            draft = _new_draft(run, seller, bill, at=at)
+            new.append(draft)
+        elif [_facts(line) for line in bill.lines] == present[draft.pk]:
+            continue
+        else:
+            changed.append(draft)
+        _total(draft, bill)
+        drafted.append((draft, bill))
+    Invoice.objects.bulk_create(new)
+    if changed:
+        InvoiceLine.objects.filter(invoice__in=changed).delete()
+        Invoice.objects.bulk_update(changed, ["net", "tax", "gross", "taxes", "run"])
+    _copy(drafted)
+
+
+_COLUMNS = (
+    "invoice_id",
+    "position",
+    "subscription_id",
+    "item",
+    "edition",
+    "description",
+    "period_start",
+    "period_end",
+    "quantity",
+    "unit",
+    "unit_price",
+    "net",
+    "tax_percent",
+    "working",
+)
+
+
+def _copy(drafted: list[tuple[Invoice, Bill]]) -> None:
+    """Write new lines by COPY: their workings are long, and quoting them into a statement takes longer than all the rest."""
+    if not drafted:
+        return
+    with connection.cursor() as cursor, cursor.copy(f"COPY billing_invoiceline ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
+        for draft, bill in drafted:
+            for line in bill.lines:
+                *facts, working = _facts(line)
+                copy.write_row((draft.pk, line.position, *facts, json.dumps(working, ensure_ascii=False)))
+
+
+def _draft_lines(drafts: Iterable[Invoice]) -> dict[int, list[tuple[Any, ...]]]:
+    present: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for line in InvoiceLine.objects.filter(invoice__in=list(drafts)).order_by("invoice_id", "position").iterator(chunk_size=2000):
+        present[line.invoice_id].append(_facts(line))
+    return present
+
+
+def _facts(line: InvoiceLine) -> tuple[Any, ...]:
+    """Return what makes a line the same as another: its columns but for the invoice and the position, in order."""
+    return (
+        line.subscription_id,
+        line.item,
+        line.edition,
+        line.description,
+        line.period_start,
+        line.period_end,
+        line.quantity,
+        line.unit,
+        line.unit_price,
+        line.net,
+        line.tax_percent,
+        line.working,
+    )
+
+
+def _remove(drafts: list[Invoice]) -> None:
+    if drafts:
+        Invoice.objects.filter(pk__in=[draft.pk for draft in drafts]).delete()
+
+
+def _new_draft(run: BillingRun, seller: Organization, bill: Bill, *, at: datetime) -> Invoice:
+    return Invoice(
+        seller=seller,
+        buyer_id=bill.buyer_id,
+        venture_id=bill.venture_id,
+        run=run,
+        currency=bill.currency,
+        period_start=run.period_start,
+        period_end=run.period_end,
+        created_at=at,
+    )
+
+
+def _total(draft: Invoice, bill: Bill) -> None:
+    """Set the totals: nets are sums of rounded lines, each tax is taken once on the sum of its nets (EN 16931, BG-23)."""
+    by_tax: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for line in bill.lines:
+        for name, percent in line.working["taxes"]:
+            by_tax[name, percent] += line.net
+    amounts = {tax: round_money(net * Decimal(tax[1]) / 100, bill.currency) for tax, net in by_tax.items()}
+    draft.net = sum((line.net for line in bill.lines), Decimal(0))
+    draft.tax = sum(amounts.values(), Decimal(0))
+    draft.gross = draft.net + draft.tax
+    draft.taxes = [
+        {"name": name, "percent": percent, "net": plain(net), "tax": plain(amounts[name, percent])}
+        for (name, percent), net in sorted(by_tax.items())
+    ]
