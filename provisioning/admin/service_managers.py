@@ -12,7 +12,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from common import clock
-from common.bss import BssAdmin, Ledger, LedgerInline, Move, refuse, related
+from common.bss import BssAdmin, Ledger, LedgerInline, Move, link, refuse, related
 from common.errors import DomainError
 from provisioning.admin.asking import require
 from provisioning.forms.service_managers import DataCentreForm, ServiceManagerForm
@@ -25,13 +25,47 @@ CAPABILITY_WORDS = {"backup": "Backups", "files_cloud": "File Sync & Share", "di
 
 class StorageInline(LedgerInline, TabularInline):
     model = VendorStorage
-    fields = readonly_fields = ("name", "infra_id", "capability_names", "is_offered")
+    fields = readonly_fields = ("page", "infra_id", "capability_names", "capacity", "is_offered")
     ordering = ("name", "pk")
     verbose_name_plural = "storages (backup locations)"
 
+    @display(description="name")
+    def page(self, storage: VendorStorage) -> str:
+        return link(reverse("admin:provisioning_vendorstorage_change", args=[storage.pk]), storage.name)
+
     @display(description="holds")
     def capability_names(self, storage: VendorStorage) -> str:
-        return ", ".join(CAPABILITY_WORDS.get(capability, capability) for capability in storage.capabilities)
+        return _capability_names(storage)
+
+
+def _capability_names(storage: VendorStorage) -> str:
+    return ", ".join(CAPABILITY_WORDS.get(capability, capability) for capability in storage.capabilities)
+
+
+@admin.register(VendorStorage)
+class VendorStorageAdmin(BssAdmin):
+    """A backup location. All of it comes from the vendor but its capacity, which the vendor does not tell."""
+
+    list_display = ("name", "service_manager", "capability_names", "capacity", "is_offered")
+    list_select_related = ("service_manager",)
+    list_filter = ("service_manager", "is_offered")
+    search_fields = ("name",)
+    fields = ("name", "service_manager", "infra_id", "capability_names", "is_offered", "capacity")
+    readonly_fields = ("name", "service_manager", "infra_id", "capability_names", "is_offered")
+
+    @display(description="holds")
+    def capability_names(self, storage: VendorStorage) -> str:
+        return _capability_names(storage)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever sets up the integration says how large its storages are."""
+        return request.user.has_perm(CHANGE)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(ServiceManager)

@@ -106,6 +106,13 @@ class VendorStorage(models.Model):
     name = models.CharField(max_length=200)
     location_id = models.UUIDField(null=True)
     capabilities = models.JSONField(default=list, help_text="backup, files_cloud, disaster_recovery…")
+    capacity = models.PositiveIntegerField(
+        "capacity (GB)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000_000)],
+        help_text="What it holds, in GB. The vendor does not tell; you may. Plans then cannot promise more. Empty: not known.",
+    )
     is_offered = models.BooleanField(default=True, help_text="Off once the vendor no longer lists it.")
 
     class Meta:
