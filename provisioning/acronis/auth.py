@@ -1,4 +1,4 @@
-"""The token of an API client: fetched when first needed, shared by all threads, renewed before it ends."""
+"""Who asks: an API client by its token, fetched when first needed and shared by all threads; or, to make one, a person."""
 
 import base64
 import json
@@ -82,6 +82,21 @@ class TokenAuth(httpx.Auth):
             raise status_error(response, path=TOKEN_PATH, once=False, secrets=self.secrets)  # a second token does no harm
         self._token, lifetime = _read_token(response.content)
         self._renew_at = self._clock() + lifetime - min(MARGIN, lifetime / 2)
+
+
+class PasswordAuth(httpx.BasicAuth):
+    """
+    Ask as a person, with login and password (OpenAPI, securitySchemes: basicAuth). For the calls that make an API client.
+
+    :param login: of the person.
+    :param password: of the person; no log line and no error shows it.
+    """
+
+    def __init__(self, login: str, password: str) -> None:
+        super().__init__(login, password)
+        pair = base64.b64encode(f"{login}:{password}".encode()).decode()
+        self.secrets: tuple[str, ...] = (password, pair)
+        """What must never be shown."""
 
 
 def _read_token(body: bytes) -> tuple[str, float]:

@@ -13,11 +13,11 @@ from urllib.parse import quote
 import httpx
 
 from provisioning.acronis import resources
-from provisioning.acronis.auth import TOKEN_PATH, TokenAuth
+from provisioning.acronis.auth import TOKEN_PATH, PasswordAuth, TokenAuth
 from provisioning.acronis.circuit import Circuit
 from provisioning.acronis.connection import TIMEOUT, CallRecord, Connection, Gate, data_centre_url
 from provisioning.acronis.errors import MalformedAnswer
-from provisioning.acronis.types import Fields
+from provisioning.acronis.types import Fields, NewApiClient
 
 ENTRY_URL = "https://cloud.acronis.com"
 
@@ -132,6 +132,37 @@ def find_data_centre(
     if not address or (entry.startswith("https:") and not address.startswith("https:")):
         raise MalformedAnswer("account.server_url is not a safe web address", method="GET", path="/accounts")
     return address
+
+
+def register_client(
+    base_url: str,
+    *,
+    login: str,
+    password: str,
+    name: str,
+    transport: httpx.BaseTransport | None = None,
+    sleep: Callable[[float], None] = sleep,
+) -> NewApiClient:
+    """
+    Make an API client for the tenant of a person, asking as that person: ``GET /users/me``, then ``POST /clients``.
+
+    The client may do what the person may. Each call registers one; where ``outcome_unknown``, one may be there that nobody uses.
+
+    :param base_url: address of the data centre.
+    :param login: of an administrator of the tenant.
+    :param password: used for these two calls and kept nowhere.
+    :param name: what people are to call the client in the vendor's portal.
+    :raises Unauthorized: login or password is wrong, or (code 1037) the person signs in with a second factor.
+    :raises Forbidden: the person is no administrator.
+    :raises ValueError: ``base_url`` is no web address.
+    """
+    root = f"{data_centre_url(base_url)}/api/2"
+    connection = Connection(root, auth=PasswordAuth(login, password), transport=transport, sleep=sleep)
+    try:
+        me = resources.Users(connection).me()
+        return resources.Clients(connection).create(tenant_id=me.tenant_id, name=name)
+    finally:
+        connection.close()
 
 
 def external_login_url(base_url: str, ott: str, *, target: str = "/mc/") -> str:

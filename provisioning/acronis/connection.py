@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import httpx
 
-from provisioning.acronis.auth import TOKEN_PATH, TokenAuth
+from provisioning.acronis.auth import TOKEN_PATH, PasswordAuth, TokenAuth
 from provisioning.acronis.circuit import Circuit
 from provisioning.acronis.errors import AcronisError, MalformedAnswer, NotSent, status_error, transport_failed
 
@@ -72,7 +72,7 @@ class Connection:
         self,
         root: str,
         *,
-        auth: TokenAuth | None = None,
+        auth: TokenAuth | PasswordAuth | None = None,
         transport: httpx.BaseTransport | None = None,
         timeout: httpx.Timeout | float = TIMEOUT,
         sleep: Callable[[float], None] = sleep,
