@@ -194,7 +194,7 @@ def test_fixed_plan_that_is_not_set_up_says_what_is_missing(acronis: Any, settin
 def test_item_the_vendor_never_told_of_is_refused_by_name(acronis: Any) -> None:
     plan = fixed_plan(acronis, items=(("pg_base_toasters", 3, None),))
 
-    with pytest.raises(ItemsNotAvailable, match="^offering items not available: pg_base_toasters$"):
+    with pytest.raises(ItemsNotAvailable, match=r"^offering items not available: pg_base_toasters$"):
         wish_of_plan(plan, **BOUGHT)
 
 
@@ -202,7 +202,7 @@ def test_edition_without_backup_storage_is_refused_by_name(acronis: Any) -> None
     acronis.service_manager.offering_items.filter(edition="pck_per_gigabyte").delete()
     plan = fixed_plan(acronis)
 
-    with pytest.raises(ItemsNotAvailable, match="^offering items not available: pck_per_gigabyte$"):
+    with pytest.raises(ItemsNotAvailable, match=r"^offering items not available: pck_per_gigabyte$"):
         wish_of_plan(plan, **BOUGHT)
 
 
