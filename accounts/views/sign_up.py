@@ -90,6 +90,7 @@ def _finish(request: HttpRequest, waiting: WaitingSignUp) -> HttpResponse:
         return redirect("account_login")
     signing_up.forget(request)
     forget_arrival(request)
+    messages.success(request, f"{waiting.facts['organization_name']} is a customer of {seller} now.")
     answer: HttpResponse = perform_login(request, user, redirect_url=waiting.way_back or reverse("catalog:home"), signup=True)
     return answer
 

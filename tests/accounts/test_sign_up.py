@@ -88,6 +88,7 @@ def test_a_visitor_signs_up_confirms_the_address_and_comes_back_to_where_the_vis
     assert not nobody_yet
     assert done.redirect_chain == [(back, 302)]
     assert done.context["acting"].organization == organization
+    assert "Elbe Bakery is a customer of Northwind Cloud GmbH now." in done.content.decode()
     assert user.get_full_name() == "Nina Neu"
     assert user.check_password(TYPED["password"])
     assert user.memberships.get().role == Membership.Role.ADMINISTRATOR
