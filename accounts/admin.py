@@ -21,7 +21,7 @@ from post_office import admin as post_office_admin
 from post_office.models import STATUS, Attachment, Email, EmailTemplate, Log
 from sequences import admin as sequences_admin
 from sequences.models import Sequence
-from unfold.admin import StackedInline, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm
 
@@ -250,25 +250,3 @@ class OutboxAdmin(Ledger):
     def text(self, email: Email) -> str:
         """Show the mail without the keys that would let its reader in: in links of invitations and of forgotten passwords."""
         return KEYS.sub(r"\1…", str(email.email_message().body))
-
-
-class TranslationInline(StackedInline):
-    model = EmailTemplate
-    extra = 0
-    fields = ("language", "subject", "content", "html_content")
-    verbose_name_plural = "translations"
-
-
-@admin.register(EmailTemplate)
-class MailTemplateAdmin(BssAdmin):
-    """The words of mails, edited here."""
-
-    change_form_template = "admin/change_form.html"
-    list_display = ("name", "description", "subject")
-    search_fields = ("name", "description", "subject")
-    fields = ("name", "description", "subject", "content", "html_content")
-    inlines = (TranslationInline,)
-    ordering = ("name",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).filter(default_template__isnull=True)
