@@ -17,7 +17,11 @@ HIGHEST_PRICE = Decimal(10_000_000)
 
 
 class PriceRefused(FieldRefused):
-    """A price that cannot be meant; ``field`` is currency, term_months, price, setup_fee, overage_price or valid_from."""
+    """
+    A price that cannot be meant.
+
+    ``field`` is currency, term_months, price, setup_fee, overage_price, valid_from or valid_until.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,26 @@ def withdraw_price(*, plan_id: int, currency: str, term_months: int, valid_until
     rows = PlanPrice.objects.filter(plan=plan_id, currency=currency, term_months=term_months)
     rows.filter(valid_from__gte=valid_until).delete()
     for row in rows.in_force(valid_until):
-        row.valid_until = valid_until
-        row.save(update_fields=["valid_until"])
+        _ending(row, valid_until)
+
+
+@transaction.atomic(durable=True)
+def cancel_planned_price(*, plan_id: int, price_id: int, today: date) -> None:
+    """
+    Drop a price before it becomes valid; what was to end that day goes on. Repeated, nothing.
+
+    :raises PriceRefused: it is valid already, so something may have been sold at it.
+    """
+    Plan.objects.locked().get(pk=plan_id)
+    planned = PlanPrice.objects.filter(plan=plan_id, pk=price_id).first()
+    if planned is None:
+        return
+    if planned.valid_from <= today:
+        raise PriceRefused("valid_from", "This price is valid already. Set another one, or withdraw it.")
+    planned.delete()
+    same = PlanPrice.objects.filter(plan=plan_id, currency=planned.currency, term_months=planned.term_months)
+    for before in same.filter(valid_until=planned.valid_from):
+        _ending(before, planned.valid_until)
 
 
 # Steps: inside the caller's transaction
@@ -81,6 +103,8 @@ def write_prices(
     settings = ModuleSettings.objects.filter(plan=plan).first()
     has_overage = settings is not None and settings.has_overage_quota
     wanted = list(prices)
+    if len({(new.currency, new.term_months) for new in wanted}) < len(wanted):
+        raise PriceRefused("term_months", "The same currency and term stands there twice.")
     for new in wanted:
         check_price(new, has_overage_quota=has_overage)
     present: dict[tuple[str, int], list[PlanPrice]] = {}
@@ -138,20 +162,23 @@ def _check_day(day: date, today: date, *, field: str) -> None:
 def _write(
     plan: Plan, new: NewPrice, rows: list[PlanPrice], *, valid_from: date, by: User | None, at: datetime
 ) -> PlanPrice | None:
-    """Put ``new`` among ``rows``, which are in the order of their days; None where it is valid on that day already."""
+    """
+    Put ``new`` among ``rows``, which are in the order of their days, until the next of them begins; it is sold again where it was
+    to be withdrawn. None where all that is so already.
+    """
     amounts = {"price": new.price, "setup_fee": new.setup_fee, "overage_price": new.overage_price}
     before = next((row for row in rows if row.valid_from <= valid_from and not _is_over(row, valid_from)), None)
-    if before is not None and all(getattr(before, name) == amount for name, amount in amounts.items()):
-        return None
-    if before is not None and before.valid_from == valid_from:
-        for name, amount in amounts.items():
-            setattr(before, name, amount)
-        before.save(update_fields=list(amounts))
-        return before
     after = next((row.valid_from for row in rows if row.valid_from > valid_from), None)
+    if before is not None and all(getattr(before, name) == amount for name, amount in amounts.items()):
+        return _ending(before, after)
+    if before is not None and before.valid_from == valid_from:  # a correction within the day: its row says who had the last word
+        told = {**amounts, "valid_until": after, "created_at": at, "created_by": by}
+        for name, value in told.items():
+            setattr(before, name, value)
+        before.save(update_fields=list(told))
+        return before
     if before is not None:
-        before.valid_until = valid_from
-        before.save(update_fields=["valid_until"])
+        _ending(before, valid_from)
     return PlanPrice.objects.create(
         plan=plan,
         currency=new.currency,
@@ -162,6 +189,15 @@ def _write(
         created_at=at,
         created_by=by,
     )
+
+
+def _ending(row: PlanPrice, day: date | None) -> PlanPrice | None:
+    """Let ``row`` be valid until ``day``; None where it ends then already."""
+    if row.valid_until == day:
+        return None
+    row.valid_until = day
+    row.save(update_fields=["valid_until"])
+    return row
 
 
 def _is_over(row: PlanPrice, day: date) -> bool:
