@@ -18,7 +18,7 @@ from unfold.dataclasses import SearchResult
 
 from accounts.models import Organization, User
 from billing.models import Invoice, ParkedAccount, RateCard, Subscription, UnmappedUsage
-from catalog.models import Plan, ProductGroup
+from catalog.models import OrderUrl, Plan, ProductGroup
 from common import clock
 from common.periods import add_months
 from common.templatetags.show import money, month
@@ -133,12 +133,13 @@ SECTIONS: dict[str, list[Entry]] = {
         _list("Logins at Acronis", "badge", "provisioning.tenantuser"),
         _list("Vendor accesses", "key", "provisioning.vendoraccess"),
     ],
-    "Catalogue": [
+    # Home >> Settings >> Products/Services >> Packages (seed text, 004)
+    "Products/Services": [
+        Entry("Packages", "deployed_code", "catalog_packages", "catalog.view_plan"),
         _list("Product types", "category", "catalog.producttype"),
         _list("Products", "inventory_2", "catalog.product"),
         _list("Product groups", "widgets", "catalog.productgroup"),
         _list("Plans", "sell", "catalog.plan"),
-        Entry("Create a New Plan", "add_circle", "catalog_plan_add", "catalog.add_plan"),
         _list("Partner terms", "handshake", "catalog.partnerterms"),
         _list("Partner prices", "percent", "catalog.partnerprice"),
         _list("Taxes", "account_balance", "catalog.tax"),
@@ -376,13 +377,14 @@ def _chart(msp: Organization, today: date) -> str:
 
 
 def find(request: HttpRequest, term: str) -> list[SearchResult]:
-    """Find organizations, people, orders, subscriptions, invoices and tenants; at most eight of each, only what may be seen."""
+    """Find what people quote by number, name, address or order URL; at most eight of each kind, only what may be seen."""
     term = term.strip()
     if len(term) < 2:
         return []
     finders: list[tuple[str, str, QuerySet[Any]]] = [
         ("Order", "ordering.order", Order.objects.filter(number__istartswith=term)),
         ("Organization", "accounts.organization", _organizations(term)),
+        ("Plan", "catalog.plan", _plans(term)),
         ("Subscription", "billing.subscription", Subscription.objects.filter(number__istartswith=term)),
         ("Invoice", "billing.invoice", Invoice.objects.filter(number__istartswith=term)),
         ("User", "accounts.user", User.objects.filter(email__icontains=term)),
@@ -403,6 +405,13 @@ def find(request: HttpRequest, term: str) -> list[SearchResult]:
 
 def _organizations(term: str) -> QuerySet[Organization]:
     return Organization.objects.filter(Q(number__istartswith=term) | Q(name__icontains=term) | Q(billing_email__icontains=term))
+
+
+def _plans(term: str) -> QuerySet[Plan]:
+    """Plans by number or name, and those that an order URL leads to, by its code or its whole address."""
+    code = term.rstrip("/").rpartition("/")[2] or term
+    by_url = OrderUrl.objects.filter(code__istartswith=code).values("plan")
+    return Plan.objects.filter(Q(number__istartswith=term) | Q(name__icontains=term) | Q(pk__in=by_url))
 
 
 def _page_of(model: str, pk: int) -> str:

@@ -1,0 +1,82 @@
+"""Forms of the back office about ventures and product groups."""
+
+from typing import Any
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from catalog.models import Logo, Product, ProductGroup, Tax, Venture
+from catalog.operations.logos import LogoRefused, keep_logo
+from common import clock
+
+
+class VentureForm(forms.ModelForm):
+    """A business unit: its name, its invoice series, and what its invoices show of it."""
+
+    logo = forms.FileField(
+        required=False,
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": "image/png,image/jpeg,image/webp"}),
+        help_text="PNG, JPEG or WebP, at most 500 KB and 2000 x 2000 pixels. Empty: the logo stays as it is.",
+    )
+    without_logo = forms.BooleanField(required=False, label="Take the logo away", widget=UnfoldBooleanSwitchWidget)
+
+    class Meta:
+        model = Venture
+        fields = (
+            "name",
+            "invoice_series",
+            "address_line1",
+            "address_line2",
+            "postcode",
+            "city",
+            "country",
+            "logo",
+        )
+
+    def clean_country(self) -> str:
+        country = str(self.cleaned_data["country"]).upper()
+        if country and (len(country) != 2 or not (country.isascii() and country.isalpha())):
+            raise forms.ValidationError("Give a country by its two letters, for example DE.")
+        return country
+
+    def clean_logo(self) -> Logo | None:
+        """Return the logo the venture is to have. An uploaded one is kept here, beside its refusals; twice is once."""
+        file = self.cleaned_data["logo"]
+        if not file or isinstance(file, Logo):
+            return self.instance.logo
+        try:
+            return keep_logo(file, clock.now())
+        except LogoRefused as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("without_logo"):
+            cleaned["logo"] = None
+        if cleaned.get("city") and not cleaned.get("address_line1"):
+            self.add_error("address_line1", "Enter the street too, or leave the whole address empty.")
+        return cleaned
+
+
+class ProductGroupForm(forms.ModelForm):
+    """A package of plans: its product, its taxes, and the module that provisions it."""
+
+    product = forms.ModelChoiceField(
+        Product.objects.select_related("product_type").order_by("name", "pk"), label="Product Name", widget=UnfoldAdminSelectWidget
+    )
+    taxes = forms.ModelMultipleChoiceField(
+        Tax.objects.order_by("name"),
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="Any number; each is worked out on the net. None: invoices carry no tax.",
+    )
+
+    class Meta:
+        model = ProductGroup
+        fields = ("product", "name", "module", "taxes")
+        labels = {"name": "Product Group", "module": "Module name"}
