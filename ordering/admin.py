@@ -16,14 +16,13 @@ from accounts.models import User
 from common import clock
 from common.bss import STATE_COLOURS, Ledger, Move, month_filter, refuse, related, staff
 from common.errors import DomainError
-from ordering import queries
+from ordering import module_wishes, queries
 from ordering.bss_forms import CreateOrderForm, ServiceDetailsForm
 from ordering.models import Order, OrderLine, OrderToExecute, TermsAcceptance
 from ordering.operations import orders
 from provisioning.acronis.errors import AcronisError
 from provisioning.models import TenantUser
 from provisioning.operations.preview import steps_of_order
-from provisioning.operations.wishes import ServiceWish
 
 EXECUTE = "ordering.execute_order"
 
@@ -49,7 +48,7 @@ class OrderLedger(Ledger):
 
     @display(description="product")
     def product(self, order: Order) -> str:
-        return ", ".join(line.plan_name for line in order.lines.all())
+        return ", ".join(_product(line) for line in order.lines.all())
 
     @display(description="through")
     def reseller(self, order: Order) -> str:
@@ -249,6 +248,11 @@ class TermsAcceptanceAdmin(Ledger):
     fields = ("person", "document", "accepted_at", "address")
 
 
+def _product(line: OrderLine) -> str:
+    """Name what was ordered; of what has a fixed price also the term and how many."""
+    return f"{line.plan_name}, {line.get_term_months_display()}, quantity {line.quantity:,}" if line.prices else line.plan_name
+
+
 def _to_do(order: Order) -> list[OrderLine]:
     done = (OrderLine.Status.COMPLETED, OrderLine.Status.CANCELLED)
     return list(order.lines.exclude(status__in=done).select_related("plan__service_manager"))
@@ -256,15 +260,8 @@ def _to_do(order: Order) -> list[OrderLine]:
 
 def _preview(order: Order, line: OrderLine) -> dict[str, Any]:
     """Return what executing ``line`` would do at the vendor, or why nobody can say."""
-    wish = ServiceWish(
-        protection_model=line.protection_model,
-        file_sync_model=line.file_sync_model,
-        login=line.login,
-        email=line.email,
-        role=line.role,
-    )
     try:
-        steps = steps_of_order(consumer=order.consumer, service_manager=line.plan.sold_through, wish=wish)
+        steps = steps_of_order(consumer=order.consumer, service_manager=line.plan.sold_through, wish=module_wishes.of_line(line))
     except (AcronisError, DomainError) as error:
         return {"line": line, "problem": str(error)}
     return {"line": line, "steps": steps}

@@ -5,12 +5,18 @@ from uuid import UUID, uuid4
 
 from django import forms
 from django.contrib import admin
-from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminEmailInputWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from accounts.models import Organization
-from catalog.models import Plan
+from catalog.models import Plan, Term
 from common.bss import RowSelect
 from ordering.models import Order, OrderLine
+from ordering.operations.refusals import HOW_MANY_SENTENCE
 from provisioning.models import FileSyncModel, ProtectionModel, TenantUser
 
 CHOOSE = [("", "Choose…")]
@@ -64,19 +70,35 @@ class CreateOrderForm(ServiceDetailsForm):
         widget=UnfoldAdminSelectWidget(),
         empty_label="Choose…",
         error_messages={"required": "Choose a plan."},
-        help_text="Quantity is 1: pay-as-you-go is billed by what is used.",
+    )
+    term_months = forms.TypedChoiceField(
+        label="Term",
+        choices=Term.choices,
+        coerce=int,
+        initial=Term.MONTH,
+        widget=UnfoldAdminSelectWidget(),
+        error_messages={"required": "Choose a term."},
+        help_text="Of a plan of fixed price. Pay-as-you-go has 1 month.",
+    )
+    quantity = forms.IntegerField(
+        initial=1,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        error_messages={"required": HOW_MANY_SENTENCE, "invalid": HOW_MANY_SENTENCE},
+        help_text="More than 1 only of plans with “Enable Quantity”. Pay-as-you-go is billed by use, so its quantity is 1.",
     )
     protection_model = forms.ChoiceField(
         label="Protection Licensing Model",
+        required=False,
         choices=[*CHOOSE, *ProtectionModel.choices],
         widget=UnfoldAdminSelectWidget(),
-        error_messages={"required": "Choose a Protection Licensing Model."},
+        help_text="Of pay-as-you-go. A plan of fixed price has the edition of its module setting.",
     )
     file_sync_model = forms.ChoiceField(
         label="File Sync & Share Licensing Model",
+        required=False,
         choices=[*CHOOSE, *FileSyncModel.choices],
         widget=UnfoldAdminSelectWidget(),
-        error_messages={"required": "Choose a File Sync & Share Licensing Model."},
+        help_text="Of pay-as-you-go, like the one above.",
     )
     purchase_order = forms.CharField(
         label="Your reference",
@@ -89,6 +111,8 @@ class CreateOrderForm(ServiceDetailsForm):
         "key",
         "consumer",
         "plan",
+        "term_months",
+        "quantity",
         "protection_model",
         "file_sync_model",
         "role",
@@ -105,6 +129,15 @@ class CreateOrderForm(ServiceDetailsForm):
         widget.choices = self.fields["consumer"].choices  # type: ignore[attr-defined]
         self.fields["consumer"].widget = widget
         self.fields["role"].initial = TenantUser.Role.COMPANY_ADMINISTRATOR
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        plan = cleaned.get("plan")
+        if plan is not None and not plan.is_fixed:
+            for name, label in (("protection_model", "Protection"), ("file_sync_model", "File Sync & Share")):
+                if name not in self.errors and not cleaned.get(name):
+                    self.add_error(name, f"Choose a {label} Licensing Model.")
+        return cleaned
 
     @classmethod
     def empty(cls, *, consumer_number: str = "", key: UUID | None = None) -> "CreateOrderForm":

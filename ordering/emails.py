@@ -9,7 +9,8 @@ from django.urls import reverse
 from post_office import mail
 
 from ordering.models import Order, OrderLine
-from ordering.queries import with_sign_in
+from ordering.module_wishes import included
+from ordering.queries import line_billing, line_cost_facts, with_sign_in
 
 
 def order_received(order: Order) -> None:
@@ -27,11 +28,12 @@ def _put_into_outbox(order: Order, name: str, *, subject: str) -> None:
     context: dict[str, Any] = {
         "order": order,
         "lines": lines,
-        "due_now": Decimal(0),  # pay-as-you-go is billed afterwards
+        "due_now": Decimal(0),  # pay-as-you-go and fixed postpaid are billed afterwards
+        "billing": list(dict.fromkeys(sentence for line in lines for sentence in line_billing(line))),
         "seller_name": order.buyer.parent or order.buyer,
         "button_url": f"{settings.SITE_URL}{reverse('ordering:order', args=[order.number])}",
         "button_label": f"View order {order.number}",
-        "facts": [("For", order.consumer), *(fact for line in lines for fact in _facts(line))],
+        "facts": [("For", order.consumer), *(fact for line in lines for fact in _facts(order, line))],
     }
     if order.purchase_order:
         context["facts"].append(("Your reference", order.purchase_order))
@@ -50,9 +52,15 @@ def _put_into_outbox(order: Order, name: str, *, subject: str) -> None:
     )
 
 
-def _facts(line: OrderLine) -> list[tuple[str, str]]:
-    facts = [
-        ("Product", line.plan_name),
+def _facts(order: Order, line: OrderLine) -> list[tuple[str, str]]:
+    facts = [("Product", line.plan_name)]
+    # Who buys reads this mail: a reseller's customer that orders for itself never sees what its reseller pays.
+    if costs := line_cost_facts(line, order=order, reader=order.buyer):
+        quotas = included(line.module_wish, quantity=line.quantity)
+        facts += [("Term", line.get_term_months_display()), ("Quantity", f"{line.quantity:,}")]
+        facts += [(one.label, f"{one.amount}, and up to {one.above} above it" if one.above else one.amount) for one in quotas]
+        facts += costs
+    facts += [
         ("Protection Licensing Model", line.get_protection_model_display()),
         ("File Sync & Share Licensing Model", line.get_file_sync_model_display()),
     ]

@@ -10,10 +10,11 @@ from django.urls import reverse_lazy
 
 from accounts.models import Organization
 from catalog.models import TermsDocument
-from ordering.models import BasketLine, Order
-from ordering.operations.refusals import QUANTITY_SENTENCE
-from ordering.queries import WITHOUT_POSTCODE
-from ordering.wording import PROTECTION_DESCRIPTIONS, file_sync_description
+from ordering.models import LARGEST_QUANTITY, BasketLine, Order
+from ordering.operations.baskets import LineSettings
+from ordering.operations.refusals import HOW_MANY_SENTENCE, QUANTITY_SENTENCE
+from ordering.queries import WITHOUT_POSTCODE, Item
+from ordering.wording import PROTECTION_DESCRIPTIONS, file_sync_description, term_label
 from provisioning.models import FileSyncModel, ProtectionModel
 
 CHOOSE = ("", "Choose…")
@@ -34,7 +35,7 @@ def countries() -> list[tuple[str, str]]:
 
 
 class LineSettingsForm(forms.Form):
-    """“Product Settings” of one basket line; the names of its fields begin with the line's id."""
+    """“Product Settings” of one basket line that is priced by use; the names of its fields begin with the line's id."""
 
     quantity = forms.IntegerField(
         widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
@@ -71,6 +72,70 @@ class LineSettingsForm(forms.Form):
         if quantity != 1:
             raise forms.ValidationError(QUANTITY_SENTENCE)
         return quantity
+
+    def settings(self) -> LineSettings:
+        """Return what was chosen as far as it is right."""
+        return LineSettings(
+            quantity=self.cleaned_data.get("quantity", 1),
+            protection_model=self.cleaned_data.get("protection_model", ""),
+            file_sync_model=self.cleaned_data.get("file_sync_model", ""),
+        )
+
+
+class FixedLineForm(forms.Form):
+    """Term and quantity of one basket line of fixed price. Its licensing models are the plan's, so they are told, not asked."""
+
+    term_months = forms.TypedChoiceField(
+        label="Term", coerce=int, error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose one of the terms.")
+    )
+    quantity = forms.IntegerField(
+        widget=forms.NumberInput(attrs={"inputmode": "numeric", "min": 1, "max": LARGEST_QUANTITY}),
+        help_text="What is included, price and setup fee are multiplied by it.",
+        error_messages={"required": HOW_MANY_SENTENCE, "invalid": HOW_MANY_SENTENCE},
+    )
+
+    def __init__(self, answer: QueryDict | None, *, item: Item) -> None:
+        line = item.line
+        super().__init__(answer, prefix=str(line.pk), initial={"term_months": line.term_months, "quantity": line.quantity})
+        self.line = line
+        self.models = licensing_facts(item)
+        terms = [
+            (offer.term_months, term_label(offer.currency, offer.term_months, offer.amounts.price, offer.per_month))
+            for offer in item.offers
+        ]
+        self.fields["term_months"].choices = terms  # type: ignore[attr-defined]
+        if item.largest_quantity == 1:
+            del self.fields["quantity"]
+        else:
+            self.fields["term_months"].help_text = "Prices are for one unit, excl. VAT."
+
+    def clean_quantity(self) -> int:
+        quantity: int = self.cleaned_data["quantity"]
+        if not 1 <= quantity <= LARGEST_QUANTITY:
+            raise forms.ValidationError(HOW_MANY_SENTENCE)
+        return quantity
+
+    def settings(self) -> LineSettings:
+        """Return what was chosen as far as it is right; the rest stays as it lies in the basket."""
+        given = self.cleaned_data
+        kept = self.line.quantity if "quantity" in self.fields else 1
+        return LineSettings(quantity=given.get("quantity", kept), term_months=given.get("term_months", self.line.term_months))
+
+
+def line_form(answer: QueryDict | None, *, item: Item) -> LineSettingsForm | FixedLineForm:
+    """Return the form of a basket line: what it asks depends on how its plan is priced."""
+    return FixedLineForm(answer, item=item) if item.plan.is_fixed else LineSettingsForm(answer, line=item.line)
+
+
+def licensing_facts(item: Item) -> list[tuple[str, str, str]]:
+    """Return the licensing models that a fixed plan settles: label, model, and the description of it."""
+    if not (item.protection_model and item.file_sync_model):
+        return []
+    protection, file_sync = ProtectionModel(item.protection_model), FileSyncModel(item.file_sync_model)
+    return [
+        ("Protection Licensing Model", protection.label, PROTECTION_DESCRIPTIONS[protection]),
+        ("File Sync & Share Licensing Model", file_sync.label, file_sync_description(file_sync, item.plan.sold_through)),
+    ]
 
 
 class ConsumerForm(forms.Form):
@@ -212,6 +277,9 @@ class ReviewForm(forms.Form):
     """The last look before ordering."""
 
     basket = forms.UUIDField(widget=forms.HiddenInput)
+    prices_seen = forms.CharField(
+        widget=forms.HiddenInput, required=False, max_length=64, help_text="What the page showed; see `Summary.prices_seen`."
+    )
     purchase_order = forms.CharField(
         label="Your reference", max_length=50, required=False, help_text="For example a purchase order number."
     )

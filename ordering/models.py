@@ -20,6 +20,11 @@ from provisioning.models import FileSyncModel, ProtectionModel, Service, TenantU
 LARGEST_QUANTITY = 10_000
 
 
+def largest_quantity(plan: Plan) -> int:
+    """Return the largest quantity that ``plan`` is ordered with; what is metered, or sold singly, is ordered once."""
+    return LARGEST_QUANTITY if plan.is_fixed and plan.quantity_is_enabled else 1
+
+
 class BasketQuerySet(LockingQuerySet["Basket"]):
     def visible_to(self, user: Any) -> Self:
         """A basket belongs to the person who filled it, while that person still acts for its buyer."""

@@ -1,22 +1,28 @@
 """Reads that join baskets and orders with what is known of plans, terms, tenants and services."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, prefetch_related_objects
 from django.db.models.functions import Lower
 
 from accounts.models import Organization, local_date
-from catalog.models import Plan, TermsDocument
+from catalog.models import ModuleItem, ModuleSettings, Plan, TermsDocument
+from catalog.pricing import Amounts, Level
+from catalog.provisioned import in_vendor_unit, is_backup_storage, storage_limit
+from catalog.queries.offers import Offer, SoldPrice, offers
 from common.periods import add_months
-from ordering.models import Basket, BasketLine, Order, OrderLine, TermsAcceptance
-from ordering.wording import metering
+from ordering.costs import Cost, End, as_told, fingerprint, of_sale
+from ordering.models import Basket, BasketLine, Order, OrderLine, TermsAcceptance, largest_quantity
+from ordering.module_wishes import Included, in_order, included, included_item
+from ordering.wording import billing, cost_facts, metering
 from provisioning import queries as provisioning
-from provisioning.models import Activation, Service, TenantUser, VendorAction
+from provisioning.models import Activation, FileSyncModel, ProtectionModel, Service, TenantUser, VendorAction, VendorOfferingItem
+from provisioning.planning.values import Limit
 
 ACCOUNT_FIELDS = {"role": "Role", "login": "Login Username", "email": "Email"}
 
@@ -69,18 +75,92 @@ class Item:
     """The consumer has a live service at this service manager, or an order for one that is not given up."""
     needs_user: bool
     """The consumer has no user at this service manager yet, so the vendor needs login and e-mail."""
+    offers: Sequence[Offer] = ()
+    """The terms that are sold to the buyer, the shortest first; none where it is priced by use."""
+    retail: Mapping[int, End] = field(default_factory=dict)
+    """By term, what the chosen customer of a reseller pays for the line; empty for every other buyer."""
+    awaits_retail: bool = False
+    """A customer of a reseller is chosen, so that it must have a price in its own currency."""
 
     @property
     def plan(self) -> Plan:
         return self.line.plan
 
     @property
+    def settings(self) -> ModuleSettings | None:
+        return getattr(self.plan, "module_settings", None)
+
+    @property
+    def protection_model(self) -> str:
+        """As its buyer chose; of a fixed plan as the plan's edition says."""
+        return self._settled("protection_model")
+
+    @property
+    def file_sync_model(self) -> str:
+        return self._settled("file_sync_model")
+
+    @property
+    def protection_model_label(self) -> str:
+        return str(dict(ProtectionModel.choices).get(self.protection_model, ""))
+
+    @property
+    def file_sync_model_label(self) -> str:
+        return str(dict(FileSyncModel.choices).get(self.file_sync_model, ""))
+
+    @property
+    def offer(self) -> Offer | None:
+        """The term that is chosen, as it is sold now."""
+        return next((offer for offer in self.offers if offer.term_months == self.line.term_months), None)
+
+    @property
+    def cost(self) -> Cost | None:
+        """What the line costs its buyer, and what a reseller's customer pays; None where it is priced by use."""
+        if self.offer is None:
+            return None
+        own = End(self.offer.currency, self.offer.amounts, self.line.quantity, self.offer.term_months)
+        return Cost(own, self.retail.get(self.offer.term_months))
+
+    @property
+    def cost_facts(self) -> list[tuple[str, str]]:
+        return [] if self.cost is None else cost_facts(self.cost)
+
+    @property
+    def largest_quantity(self) -> int:
+        return largest_quantity(self.plan)
+
+    @property
+    def is_out_of_date(self) -> bool:
+        """It costs something else than its buyer was last told, or is not sold for this term or in this quantity any more."""
+        if not self.offers:  # priced by use; a fixed plan without any price is not for sale
+            return False
+        told = None if self.offer is None else as_told(self.offer.currency, self.offer.amounts)
+        return told != self.line.told_price or self.line.quantity > self.largest_quantity
+
+    @property
+    def is_without_retail(self) -> bool:
+        """The chosen customer of a reseller has no price: none in its currency, or no markup for it."""
+        return self.awaits_retail and self.offer is not None and self.offer.term_months not in self.retail
+
+    @property
     def is_configured(self) -> bool:
-        return bool(self.line.quantity == 1 and self.line.protection_model and self.line.file_sync_model)
+        if not (self.protection_model and self.file_sync_model and self.line.quantity <= self.largest_quantity):
+            return False
+        return not self.plan.is_fixed or (self.offer is not None and not self.is_without_retail)
 
     @property
     def metering(self) -> list[str]:
+        if self.plan.is_fixed:
+            return []
         return metering(self.plan, protection=self.line.protection_model, file_sync=self.line.file_sync_model)
+
+    @property
+    def billing(self) -> list[str]:
+        """Say when it is billed."""
+        trial_days = self.settings.trial_days if self.settings is not None and self.settings.is_free_trial else None
+        return billing(self.plan.billing_model, term_months=self.line.term_months, trial_days=trial_days)
+
+    def _settled(self, name: str) -> str:
+        return str(getattr(self.settings if self.plan.is_fixed else self.line, name, ""))
 
 
 @dataclass(frozen=True)
@@ -95,12 +175,26 @@ class Summary:
 
     @property
     def due_now(self) -> Decimal:
-        """Pay-as-you-go is billed afterwards: nothing."""
+        """Pay-as-you-go and fixed postpaid are billed afterwards: nothing."""
         return Decimal(0)
 
     @property
     def withdrawn(self) -> list[Item]:
         return [item for item in self.items if not item.is_for_sale]
+
+    @property
+    def is_out_of_date(self) -> bool:
+        return any(item.is_out_of_date for item in self.items)
+
+    @property
+    def is_by_use(self) -> bool:
+        """Everything in it is billed by use alone."""
+        return not any(item.plan.is_fixed for item in self.items)
+
+    @property
+    def prices_seen(self) -> str:
+        """What its buyer agrees to by ordering: changes with every figure, term and quantity. Empty where all is priced by use."""
+        return fingerprint(price_seen(item.line, item.cost) for item in self.items if item.cost is not None)
 
     @property
     def needs_service_details(self) -> bool:
@@ -168,6 +262,11 @@ class LineProgress:
     """Somebody has to get in at the vendor for the first time, because this order made the consumer's user."""
     has_password: bool
     """That somebody gets in by a password of ours, shown on the service page, and not by the vendor's activation mail."""
+    cost_facts: list[tuple[str, str]]
+    """What it was sold at, at the reader's end of the chain of prices; empty where it is priced by use."""
+    included: list[Included]
+    """The quotas of all its units, as they were sold; empty where there are none."""
+    billing: list[str]
 
 
 @dataclass(frozen=True)
@@ -199,17 +298,48 @@ def missing_billing_fields(organization: Organization) -> list[str]:
     return [name for name in required if not getattr(organization, name).strip()]
 
 
+def price_seen(line: BasketLine, cost: Cost) -> list[Any]:
+    """Return the part of one line in `Summary.prices_seen`."""
+    return [line.plan_id, line.term_months, line.quantity, cost.as_seen()]
+
+
 def summary(basket: Basket, *, at: datetime) -> Summary:
-    """Return what lies in ``basket``, whose buyer and consumer are loaded: one query."""
+    """
+    Return what lies in ``basket``, whose buyer and consumer are loaded: one query.
+
+    Where a fixed plan lies in it, one more; with a reseller two or three for what was agreed, and the same again for a customer
+    that has another currency than its reseller.
+    """
     return Summary(**_summary(basket, at))
 
 
 def checkout(basket: Basket, *, at: datetime) -> Checkout:
-    """Return how far ``basket``, whose buyer and consumer are loaded, has come: two queries."""
+    """Return how far ``basket``, whose buyer and consumer are loaded, has come: `summary` and one query."""
     acceptances = TermsAcceptance.objects.filter(basket=basket, document=OuterRef("pk"))
     terms = list(newest_terms(at).annotate(is_accepted=Exists(acceptances)))
     accepted = frozenset(document.pk for document in terms if document.is_accepted)
     return Checkout(**_summary(basket, at), terms=terms, accepted_terms=accepted)
+
+
+def with_included(items: Sequence[Item]) -> list[tuple[Item, list[Included]]]:
+    """
+    Return each item with the quotas of all its units, by the module setting as it is now: two queries, however many items.
+
+    What is metered has no quotas.
+    """
+    fixed = [item.settings for item in items if item.plan.is_fixed and item.settings is not None]
+    prefetch_related_objects(fixed, Prefetch("items", ModuleItem.objects.filter(is_enabled=True)))
+    names = {said.name for settings in fixed for said in settings.items.all()}
+    managers = {item.plan.sold_through_id for item in items}
+    mirrored = (
+        {
+            (row.service_manager_id, row.name): row
+            for row in VendorOfferingItem.objects.filter(service_manager__in=managers, name__in=names)
+        }
+        if names
+        else {}
+    )
+    return [(item, _included(item, mirrored)) for item in items]
 
 
 def is_served(consumer: Organization, service_manager_ids: Sequence[int]) -> bool:
@@ -276,10 +406,35 @@ def order_progress(order: Order, *, reader: Organization | None = None) -> Order
                 portal_url=provisioning.portal_url(line.plan.sold_through),
                 is_first_service=bool(line.login),
                 has_password=line.has_password,
+                cost_facts=line_cost_facts(line, order=order, reader=reader),
+                included=included(line.module_wish, quantity=line.quantity),
+                billing=line_billing(line),
             )
             for line in lines
         ],
     )
+
+
+def line_cost_facts(line: OrderLine, *, order: Order, reader: Organization | None) -> list[tuple[str, str]]:
+    """
+    Say what ``line`` was sold at, as far as the reader may know: a customer never sees what its reseller pays.
+
+    :param order: the line's, with its consumer and the consumer's parent.
+    :param reader: the organization that looks; None is staff.
+    """
+    level = _reader_level(order, reader)
+    sold = [SoldPrice.from_json(price) for price in line.prices]
+    cost = of_sale(sold, quantity=line.quantity, term_months=line.term_months, whose=level)
+    if cost is None:
+        return []
+    if level is Level.WHOLESALE and reader != order.consumer.reseller:
+        return cost_facts(cost, own="Reseller pays", customer="Customer pays", margin="Reseller's margin")
+    return cost_facts(cost)
+
+
+def line_billing(line: OrderLine) -> list[str]:
+    """Say when ``line`` is billed, as it was sold."""
+    return billing(line.billing_model, term_months=line.term_months, trial_days=line.module_wish.get("trial_days"))
 
 
 def with_sign_in(lines: QuerySet[OrderLine]) -> QuerySet[Any]:
@@ -314,13 +469,66 @@ def _items(basket: Basket, at: datetime) -> list[Item]:
     live = Service.objects.live().filter(organization=basket.consumer_id, service_manager=manager)
     ordered = OrderLine.objects.unfinished().filter(order__consumer=basket.consumer_id, plan__service_manager=manager)
     users = TenantUser.objects.live().filter(tenant__organization=basket.consumer_id, service_manager=manager)
-    lines = basket.lines.select_related("plan__service_manager").annotate(
+    lines = basket.lines.select_related("plan__service_manager", "plan__module_settings").annotate(
         is_for_sale=Exists(for_sale), has_service=Exists(live), has_order=Exists(ordered), has_user=Exists(users)
     )
+    found = list(lines)
+    sold = offers([line.plan for line in found], basket.buyer, on=local_date(at, basket.buyer))
+    consumers = _retail_offers(basket, found, sold, at)
     return [
-        Item(line, is_for_sale=line.is_for_sale, is_served=line.has_service or line.has_order, needs_user=not line.has_user)
-        for line in lines
+        Item(
+            line,
+            is_for_sale=line.is_for_sale,
+            is_served=line.has_service or line.has_order,
+            needs_user=not line.has_user,
+            offers=sold.get(line.plan_id, ()),
+            retail={term: End(currency, unit, line.quantity, term) for term, currency, unit in consumers.get(line.plan_id, ())},
+            awaits_retail=basket.buyer.kind == Organization.Kind.RESELLER and basket.consumer is not None,
+        )
+        for line in found
     ]
+
+
+def _retail_offers(
+    basket: Basket, lines: Sequence[BasketLine], sold: Mapping[int, Sequence[Offer]], at: datetime
+) -> dict[int, list[tuple[int, str, Amounts]]]:
+    """
+    Return by plan the term, currency and amounts that a reseller's customer pays; nothing for buyers that are no resellers.
+
+    Until a customer is chosen, and for one with the reseller's own currency, they come with what the reseller itself is offered.
+    """
+    buyer, consumer = basket.buyer, basket.consumer
+    if buyer.kind != Organization.Kind.RESELLER:
+        return {}
+    if consumer is None or consumer.currency == buyer.currency:
+        return {
+            plan: [(offer.term_months, offer.currency, offer.retail) for offer in found if offer.retail is not None]
+            for plan, found in sold.items()
+        }
+    if consumer.parent_id == buyer.pk:
+        consumer.parent = buyer  # known already
+    theirs = offers([line.plan for line in lines], consumer, on=local_date(at, buyer))
+    return {plan: [(offer.term_months, offer.currency, offer.amounts) for offer in found] for plan, found in theirs.items()}
+
+
+def _included(item: Item, mirrored: Mapping[tuple[int, str], VendorOfferingItem]) -> list[Included]:
+    if not item.plan.is_fixed or item.settings is None:
+        return []
+    quantity = item.line.quantity
+    said = [included_item("storage", storage_limit(item.settings).times(quantity), unit="bytes", application="backup")]
+    for one in item.settings.items.all():
+        row = mirrored.get((item.plan.sold_through_id, one.name))
+        if row is not None and not is_backup_storage(row):  # that one is the Storage Quota, said already
+            limit = Limit(in_vendor_unit(one.soft_quota, row.measurement_unit), in_vendor_unit(one.overage, row.measurement_unit))
+            said.append(included_item(one.name, limit.times(quantity), unit=row.measurement_unit, application=row.application_type))
+    return in_order(said)
+
+
+def _reader_level(order: Order, reader: Organization | None) -> Level | None:
+    """Whose end of the chain of prices ``reader`` sees: a reseller its own and its customer's, as staff do; a customer its own."""
+    reseller = order.consumer.reseller
+    is_above = reader is None or reader.kind == Organization.Kind.MSP or reader == reseller
+    return Level.WHOLESALE if reseller is not None and is_above else None
 
 
 def _tenants_of(line: OrderLine, reader: Organization | None) -> list[int]:

@@ -1,10 +1,11 @@
 from django.urls import path
 
-from ordering.views import basket, checkout, orders
+from ordering.views import basket, checkout, order_url, orders
 
 app_name = "ordering"
 
 urlpatterns = [
+    path("order/<str:code>/", order_url.order_url, name="order_url"),
     path("basket/", basket.show, name="basket"),
     path("basket/add/<str:number>/", basket.add, name="add_to_basket"),
     path("basket/remove/<str:number>/", basket.remove, name="remove_from_basket"),

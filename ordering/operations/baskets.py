@@ -10,13 +10,14 @@ from django.db import transaction
 from accounts import operations as accounts
 from accounts.models import Organization, User, local_date
 from catalog.models import Plan, Term
-from catalog.queries.offers import offers
+from catalog.queries.offers import Offer, offers
 from common.errors import DomainError, FieldRefused
 from ordering import queries
 from ordering.costs import as_told
 from ordering.models import Basket, BasketLine, TermsAcceptance
 from ordering.operations import refusals
 from ordering.queries import Step
+from ordering.wording import changed_price
 from provisioning.models import FileSyncModel, ProtectionModel, ServiceManager
 from provisioning.operations import logins
 
@@ -31,11 +32,12 @@ class BasketClosed(DomainError):
 
 @dataclass(frozen=True)
 class LineSettings:
-    """“Product Settings” of one line; what is not chosen yet is empty."""
+    """“Product Settings” of one line; what is not chosen yet is empty. A fixed plan settles the licensing models itself."""
 
     quantity: int
-    protection_model: str
-    file_sync_model: str
+    protection_model: str = ""
+    file_sync_model: str = ""
+    term_months: int = Term.MONTH
 
 
 @transaction.atomic(durable=True)
@@ -93,26 +95,45 @@ def remove_withdrawn_plans(*, basket_id: int, at: datetime) -> list[str]:
 
 
 @transaction.atomic(durable=True)
-def configure(*, basket_id: int, settings: Mapping[int, LineSettings], consumer: Organization | None, complete: bool) -> None:
+def bring_up_to_date(*, basket_id: int, at: datetime) -> list[str]:
+    """
+    Let every line cost what it costs now, and have a term and a quantity it is sold for. Return a sentence for each change.
+
+    A term that is not sold any more becomes the shortest that is. Repeated, nothing.
+    """
+    basket = _open_basket(basket_id)
+    sentences = []
+    for item in queries.summary(basket, at=at).items:
+        if item.is_out_of_date and item.offers:
+            sentences += _brought_up_to_date(item)
+    return sentences
+
+
+@transaction.atomic(durable=True)
+def configure(
+    *, basket_id: int, settings: Mapping[int, LineSettings], consumer: Organization | None, complete: bool, at: datetime
+) -> None:
     """
     Keep the product settings by line (key: the line's id) and the consumer, None where not chosen yet.
 
     With ``complete`` nothing may be left open, and the consumer must not be served already. Another consumer than
     before empties the service details, which were the first one's.
 
-    :raises FieldRefused: a quantity other than 1, or a missing licensing model; its field begins with the line's id.
+    :raises FieldRefused: a quantity or term that is not sold, or a missing licensing model; its field begins with the line's id.
     :raises NotYourCustomer: the consumer is not one the buyer may order for, or is missing.
     :raises SecondSubscription: the consumer has a live subscription, or an order for one, at the same service manager.
     """
     basket = _open_basket(basket_id)
     lines = list(basket.lines.select_related("plan"))
+    sold = offers([line.plan for line in lines], basket.buyer, on=local_date(at, basket.buyer))
     for line in lines:
         if line.pk in settings:
-            _configure_line(line, settings[line.pk], complete=complete)
+            _configure_line(line, settings[line.pk], sold.get(line.plan_id, []), complete=complete)
     if consumer is not None or complete:
         _choose_consumer(basket, consumer)
     if complete:
         _check_not_served(basket, [line.plan.sold_through_id for line in lines])
+        _check_retail(basket, at)
 
 
 @transaction.atomic(durable=True)
@@ -239,20 +260,62 @@ def _open_basket(basket_id: int) -> Basket:
     return basket
 
 
-def _configure_line(line: BasketLine, wanted: LineSettings, *, complete: bool) -> None:
+def _brought_up_to_date(item: queries.Item) -> list[str]:
+    line, sentences = item.line, []
+    offer = item.offer or item.offers[0]
+    if item.offer is None:
+        before, line.term_months = refusals.term_words(line.term_months), offer.term_months
+        now = f"Your basket has it for {refusals.term_words(offer.term_months)} now."
+        sentences.append(f"{line.plan} is not sold for {before} any more. {now}")
+    elif line.told_price and line.told_price != as_told(offer.currency, offer.amounts):
+        sentences.append(
+            changed_price(
+                line.plan.name,
+                term_months=offer.term_months,
+                currency=offer.currency,
+                told=line.told_price,
+                unit=offer.amounts,
+            )
+        )
+    if line.quantity > item.largest_quantity:
+        line.quantity = item.largest_quantity
+        sentences.append(f"{line.plan} is not sold in this quantity any more. Your basket has {line.quantity:,} of it now.")
+    line.told_price = as_told(offer.currency, offer.amounts)
+    line.save(update_fields=["term_months", "quantity", "told_price"])
+    return sentences
+
+
+def _configure_line(line: BasketLine, wanted: LineSettings, sold: Sequence[Offer], *, complete: bool) -> None:
     field = f"{line.pk}-{{}}".format
     try:
         refusals.check_quantity(line.plan, wanted.quantity)
+        refusals.check_term(line.plan, wanted.term_months, sold)
     except FieldRefused as refusal:
         raise FieldRefused(field(refusal.field), str(refusal)) from None
+    line.quantity, line.term_months = wanted.quantity, wanted.term_months
+    if line.plan.is_fixed:
+        line.told_price = next(as_told(one.currency, one.amounts) for one in sold if one.term_months == wanted.term_months)
+        line.save(update_fields=["quantity", "term_months", "told_price"])
+        return
     if wanted.protection_model not in ProtectionModel.values and (wanted.protection_model or complete):
         raise FieldRefused(field("protection_model"), "Choose a Protection Licensing Model.")
     if wanted.file_sync_model not in FileSyncModel.values and (wanted.file_sync_model or complete):
         raise FieldRefused(field("file_sync_model"), "Choose a File Sync & Share Licensing Model.")
-    line.quantity = wanted.quantity
     line.protection_model = wanted.protection_model
     line.file_sync_model = wanted.file_sync_model
-    line.save(update_fields=["quantity", "protection_model", "file_sync_model"])
+    line.save(update_fields=["quantity", "term_months", "protection_model", "file_sync_model"])
+
+
+def _check_retail(basket: Basket, at: datetime) -> None:
+    """A reseller's customer is invoiced in its own currency, so there must be a price in it."""
+    for item in queries.summary(basket, at=at).items:
+        if item.is_without_retail:
+            assert basket.consumer is not None  # chosen a moment ago
+            what = f"{item.plan}, {refusals.term_words(item.line.term_months)}"
+            raise FieldRefused(
+                "consumer",
+                f"{basket.consumer} is invoiced in {basket.consumer.currency}, and {what}, has no price of yours in this currency.",
+            )
 
 
 def _choose_consumer(basket: Basket, consumer: Organization | None) -> None:

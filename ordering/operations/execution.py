@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from billing.operations import subscriptions
+from catalog.queries.offers import SoldPrice
 from common.dispatch import after_commit
 from common.errors import DomainError
 from common.locks import Busy, alone
-from ordering import emails
+from ordering import emails, module_wishes
 from ordering.models import Order, OrderLine
 from provisioning.acronis.errors import AcronisError, NotSent
 from provisioning.operations import converging, wishes
@@ -84,13 +85,7 @@ def _wish(line_id: int, *, at: datetime) -> int:
         line.service = wishes.wish_service(
             consumer=line.order.consumer,
             service_manager=line.plan.sold_through,
-            wish=wishes.ServiceWish(
-                protection_model=line.protection_model,
-                file_sync_model=line.file_sync_model,
-                login=line.login,
-                email=line.email,
-                role=line.role,
-            ),
+            wish=module_wishes.of_line(line),
             at=at,
         )
         line.save(update_fields=["service"])
@@ -111,6 +106,8 @@ def _complete(line_id: int, *, at: datetime) -> None:
         plan_name=line.plan_name,
         order_number=order.number,
         quantity=line.quantity,
+        term_months=line.term_months,
+        prices=[SoldPrice.from_json(price) for price in line.prices],
         partner_discount_percent=line.partner_discount_percent,
         retail_markup_percent=line.retail_markup_percent,
         retail_discount_percent=line.retail_discount_percent,

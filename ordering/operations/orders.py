@@ -1,22 +1,29 @@
 """Every move of an order up to the moment its lines are carried out, and what people do when that fails."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from sequences import get_next_value
 
 from accounts.models import Organization, User, local_date
-from catalog.models import PartnerPrice, PartnerTerms, Plan
+from catalog.models import PartnerPrice, PartnerTerms, Plan, Term
+from catalog.pricing import Level
+from catalog.provisioned import wish_of_plan
+from catalog.queries.offers import NoPrice, SoldPrice, offers, sold_prices
 from common.dispatch import after_commit
 from common.errors import DomainError, FieldRefused
-from ordering import emails, queries
+from ordering import emails, module_wishes, queries
+from ordering.costs import fingerprint, of_sale
 from ordering.models import Basket, Order, OrderLine
 from ordering.operations import baskets, refusals
-from provisioning.models import FileSyncModel, ProtectionModel, TenantUser
+from provisioning.models import FileSyncModel, ProtectionModel, TenantUser, VendorOfferingItem
 from provisioning.operations import services, users
+from provisioning.operations.wishes import ServiceWish
 
 
 class CannotCancel(DomainError):
@@ -24,14 +31,19 @@ class CannotCancel(DomainError):
 
 
 @transaction.atomic(durable=True)
-def submit_order(*, basket_id: int, by: User, address: str | None, at: datetime, purchase_order: str = "") -> Order:
+def submit_order(
+    *, basket_id: int, by: User, address: str | None, at: datetime, purchase_order: str = "", prices_seen: str = ""
+) -> Order:
     """
-    Turn an open basket into an order that copies names, discounts and settings. Submitting twice gives the same order.
+    Turn an open basket into an order that copies names, terms, prices and settings. Submitting twice gives the same order.
 
     Where both buyer and consumer let orders execute by themselves, its lines are rung at once.
 
     :param address: the network address of the person who orders, kept with the order.
+    :param prices_seen: what the buyer agreed to, as `queries.Summary.prices_seen` told it; empty where all is priced by use.
     :raises NotForSale: a plan was withdrawn meanwhile.
+    :raises PricesChanged: the basket costs something else than the buyer saw; nothing is ordered.
+    :raises NoPrice: a reseller's price went missing meanwhile.
     :raises StepMissing: a step of the checkout is not done, or not any more.
     :raises SecondSubscription: the consumer got a subscription, or an order for one, meanwhile.
     :raises FieldRefused: the login was taken meanwhile.
@@ -46,9 +58,23 @@ def submit_order(*, basket_id: int, by: User, address: str | None, at: datetime,
     awaited = [item.plan.sold_through_id for item in state.items if item.needs_user]
     login = refusals.checked_login(basket.login, awaited) if awaited else ""
 
+    consumer = _consumer_of(basket)
+    sales = [
+        _sale(
+            item.plan,
+            consumer=consumer,
+            quantity=item.line.quantity,
+            term_months=item.line.term_months,
+            protection_model=item.protection_model,
+            file_sync_model=item.file_sync_model,
+            on=local_date(at, basket.buyer),
+        )
+        for item in state.items
+    ]
+    _check_prices_seen(state, sales, prices_seen)
     order = _new_order(
         buyer=basket.buyer,
-        consumer=_consumer_of(basket),
+        consumer=consumer,
         basket=basket,
         source=Order.Source.STOREFRONT,
         placed_by=by,
@@ -56,14 +82,11 @@ def submit_order(*, basket_id: int, by: User, address: str | None, at: datetime,
         placed_from=address,
         purchase_order=purchase_order,
     )
-    for item in state.items:
-        line = item.line
+    for item, sale in zip(state.items, sales, strict=True):
         OrderLine.objects.create(
             order=order,
-            **_terms(order, line.plan),
-            quantity=line.quantity,
-            protection_model=line.protection_model,
-            file_sync_model=line.file_sync_model,
+            **_terms(order, item.plan),
+            **sale.copied(),
             login=login if item.needs_user else "",
             email=basket.email if item.needs_user else "",
         )
@@ -81,8 +104,10 @@ def create_order(
     key: UUID,
     consumer: Organization,
     plan: Plan,
-    protection_model: str,
-    file_sync_model: str,
+    quantity: int = 1,
+    term_months: int = Term.MONTH,
+    protection_model: str = "",
+    file_sync_model: str = "",
     login: str = "",
     email: str = "",
     role: str = "",
@@ -94,12 +119,13 @@ def create_order(
     Place an order on behalf of a direct customer or a reseller's customer, as an account manager does in the BSS.
 
     It waits for `execute_order`. Login, e-mail and role may still be missing. The buyer of a reseller's customer's
-    order is the reseller. The same ``key`` twice gives the same order.
+    order is the reseller. The licensing models of a fixed plan are the plan's own. The same ``key`` twice gives the same order.
 
     :raises NotForSale: the plan is not sold to the buyer.
+    :raises ItemsNotAvailable: the service manager lacks an offering item of the plan's module setting.
     :raises SecondSubscription: the consumer has a live subscription, or an order for one, at the plan's service manager.
-    :raises FieldRefused: no customer, a missing licensing model, an unknown role, a malformed login or e-mail, or a login
-        that one of our users or orders has.
+    :raises FieldRefused: no customer, a quantity or term the plan is not sold for, no price in the customer's currency, a missing
+        licensing model, an unknown role, a malformed login or e-mail, or a login that one of our users or orders has.
     """
     consumer = Organization.objects.locked().select_related("parent").get(pk=consumer.pk)
     if (order := Order.objects.filter(key=key).first()) is not None:
@@ -107,8 +133,13 @@ def create_order(
     if consumer.kind != Organization.Kind.CUSTOMER:
         raise FieldRefused("consumer", "Orders are for a direct customer or for a customer of a reseller.")
     buyer = consumer.reseller or consumer
-    if not Plan.objects.for_sale_to(buyer, on=local_date(at, buyer)).filter(pk=plan.pk).exists():
+    today = local_date(at, buyer)
+    if not Plan.objects.for_sale_to(buyer, on=today).filter(pk=plan.pk).exists():
         raise refusals.NotForSale(f"{plan} is not sold to {buyer}.")
+    refusals.check_quantity(plan, quantity)
+    refusals.check_term(plan, term_months, offers([plan], buyer, on=today).get(plan.pk, []))
+    if plan.is_fixed:
+        protection_model, file_sync_model = _editions(plan)
     if protection_model not in ProtectionModel.values:
         raise FieldRefused("protection_model", "Choose a Protection Licensing Model.")
     if file_sync_model not in FileSyncModel.values:
@@ -117,6 +148,18 @@ def create_order(
         sentence = f"{refusals.ONE_SUBSCRIPTION_SENTENCE} {consumer} has one already, or an order for one."
         raise refusals.SecondSubscription("consumer", sentence)
     details = _checked_details([plan.sold_through_id], login=login, email=email, role=role)
+    try:
+        sale = _sale(
+            plan,
+            consumer=consumer,
+            quantity=quantity,
+            term_months=term_months,
+            protection_model=protection_model,
+            file_sync_model=file_sync_model,
+            on=today,
+        )
+    except NoPrice as missing:
+        raise FieldRefused("term_months", str(missing)) from None
 
     order = _new_order(
         key=key,
@@ -130,8 +173,7 @@ def create_order(
     OrderLine.objects.create(
         order=order,
         **_terms(order, plan),
-        protection_model=protection_model,
-        file_sync_model=file_sync_model,
+        **sale.copied(),
         **details,
     )
     return order
@@ -256,6 +298,73 @@ def _new_order(*, buyer: Organization, consumer: Organization, **facts: object) 
         status=Order.Status.PLACED,
         **facts,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sale:
+    """What one line is sold as: prices at each level, and what is provisioned."""
+
+    term_months: int
+    prices: list[SoldPrice]
+    wish: ServiceWish
+    module_wish: dict[str, Any]
+
+    def copied(self) -> dict[str, Any]:
+        """Return what the order line copies of it."""
+        return {
+            "quantity": self.wish.quantity,
+            "term_months": self.term_months,
+            "prices": [price.as_json() for price in self.prices],
+            "module_wish": self.module_wish,
+            "protection_model": self.wish.protection_model,
+            "file_sync_model": self.wish.file_sync_model,
+        }
+
+
+def _sale(
+    plan: Plan,
+    *,
+    consumer: Organization,
+    quantity: int,
+    term_months: int,
+    protection_model: str,
+    file_sync_model: str,
+    on: date,
+) -> _Sale:
+    """
+    :raises NoPrice: a fixed plan has no price for the term in a currency that the sale needs.
+    :raises DomainError: the module setting of the plan is incomplete, or asks for items the service manager lacks.
+    """
+    wish = wish_of_plan(plan, protection_model=protection_model, file_sync_model=file_sync_model, quantity=quantity)
+    found = VendorOfferingItem.objects.filter(service_manager=plan.sold_through_id, name__in=wish.items)
+    settings = getattr(plan, "module_settings", None)
+    module_wish = module_wishes.as_json(
+        wish,
+        mirrored={item.name: item for item in found} if wish.items else {},
+        trial_days=settings.trial_days if settings is not None and settings.is_free_trial else None,
+    )
+    prices = sold_prices(plan, term_months=term_months, consumer=consumer, on=on) if plan.is_fixed else []
+    return _Sale(term_months, prices, wish, module_wish)
+
+
+def _check_prices_seen(state: queries.Checkout, sales: Sequence[_Sale], prices_seen: str) -> None:
+    """
+    :raises PricesChanged: what is about to be sold is not what the buyer saw.
+    """
+    whose = Level.WHOLESALE if state.basket.buyer.kind == Organization.Kind.RESELLER else None
+    sold = []
+    for item, sale in zip(state.items, sales, strict=True):
+        cost = of_sale(sale.prices, quantity=sale.wish.quantity, term_months=sale.term_months, whose=whose)
+        if cost is not None:
+            sold.append(queries.price_seen(item.line, cost))
+    if fingerprint(sold) != prices_seen:
+        raise refusals.PricesChanged("The prices or your basket have changed since you saw them. Nothing is ordered yet.")
+
+
+def _editions(plan: Plan) -> tuple[str, str]:
+    """Return the licensing models of a fixed plan; both empty where it has no module setting."""
+    settings = getattr(plan, "module_settings", None)
+    return (settings.protection_model, settings.file_sync_model) if settings is not None else ("", "")
 
 
 def _terms(order: Order, plan: Plan) -> dict[str, object]:

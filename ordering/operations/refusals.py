@@ -8,7 +8,7 @@ from django.core.validators import validate_email
 from catalog.models import Plan, Term
 from catalog.queries.offers import Offer
 from common.errors import DomainError, FieldRefused
-from ordering.models import LARGEST_QUANTITY, Order
+from ordering.models import LARGEST_QUANTITY, Order, largest_quantity
 from ordering.queries import Step, login_is_known
 from provisioning.operations import logins
 
@@ -50,13 +50,8 @@ def check_quantity(plan: Plan, quantity: int) -> None:
     """
     :raises FieldRefused: more than one of what is metered or sold singly, or a number nobody can order.
     """
-    if not 1 <= quantity <= most_of(plan):
+    if not 1 <= quantity <= largest_quantity(plan):
         raise FieldRefused("quantity", quantity_sentence(plan))
-
-
-def most_of(plan: Plan) -> int:
-    """Return the largest quantity that ``plan`` is ordered with."""
-    return LARGEST_QUANTITY if plan.is_fixed and plan.quantity_is_enabled else 1
 
 
 def quantity_sentence(plan: Plan) -> str:

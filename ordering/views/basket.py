@@ -12,12 +12,14 @@ from catalog.models import Plan
 from common import clock
 from common.errors import DomainError, FieldRefused
 from ordering import queries
-from ordering.forms import ConsumerForm, LineSettingsForm, NewCustomerForm, posted
+from ordering.forms import ConsumerForm, FixedLineForm, LineSettingsForm, NewCustomerForm, line_form, posted
 from ordering.models import Basket, BasketLine
 from ordering.operations import baskets
 from ordering.operations.baskets import LineSettings
 from ordering.operations.refusals import ONE_SUBSCRIPTION_SENTENCE, quantity_sentence, term_words
 from ordering.views.requests import MemberRequest
+
+LineForm = LineSettingsForm | FixedLineForm
 
 
 @buyer_required
@@ -29,24 +31,30 @@ def show(request: MemberRequest) -> HttpResponse:
     summary = queries.summary(basket, at=clock.now())
     if summary.withdrawn:
         return without_withdrawn_plans(request, basket)
+    if summary.is_out_of_date:
+        return with_new_prices(request, basket, "ordering:basket")
     if not summary.items:
         return TemplateResponse(request, "ordering/basket.html", {"basket": None})
-    lines = [LineSettingsForm(posted(request), line=item.line) for item in summary.items]
+    lines = [line_form(posted(request), item=item) for item in summary.items]
     consumer = _consumer_form(request, basket)
     if request.method == "POST":
-        if request.POST.get("action") == "new_customer":
+        action = request.POST.get("action")
+        if action == "new_customer":
             _keep_what_is_right(basket, lines)
             return redirect("ordering:new_customer")
-        if _proceed(basket, lines, consumer):
+        if action == "update" and _update(basket, lines, consumer):
+            return redirect("ordering:basket")
+        if action != "update" and _proceed(basket, lines, consumer):
             state = queries.checkout(open_basket(request) or basket, at=clock.now())
             return redirect(state.missing.url_name)
     elif any(item.is_served for item in summary.items):
         messages.error(request, f"{ONE_SUBSCRIPTION_SENTENCE} {basket.consumer} has one already, or an order for one.")
     forms = [form for form in (*lines, consumer) if form is not None]
+    rows = zip(queries.with_included(summary.items), lines, strict=True)
     context = {
         "basket": basket,
         "summary": summary,
-        "lines": list(zip(summary.items, lines, strict=True)),
+        "lines": [(item, line, included) for (item, included), line in rows],
         "consumer_form": consumer,
         "forms": forms,
         "has_errors": any(form.errors for form in forms),
@@ -154,26 +162,50 @@ def _whole(text: str, field: str, sentence: str) -> int:
     return int(text)
 
 
+def with_new_prices(request: MemberRequest, basket: Basket, url_name: str) -> HttpResponse:
+    """Let the basket cost what it costs now, say what has changed, and show the page of that name."""
+    for sentence in baskets.bring_up_to_date(basket_id=basket.pk, at=clock.now()):
+        messages.warning(request, sentence)
+    return redirect(url_name)
+
+
 def _consumer_form(request: MemberRequest, basket: Basket) -> ConsumerForm | None:
     if basket.buyer.kind != Organization.Kind.RESELLER:
         return None
     return ConsumerForm(posted(request), reseller=basket.buyer, consumer=basket.consumer)
 
 
-def _proceed(basket: Basket, lines: list[LineSettingsForm], consumer: ConsumerForm | None) -> bool:
+def _proceed(basket: Basket, lines: list[LineForm], consumer: ConsumerForm | None) -> bool:
     """Keep complete settings; False if something was refused, and then the forms say what."""
     forms = [*lines, *([consumer] if consumer is not None else [])]
     refused = [form for form in forms if not form.is_valid()]  # ask every form, so that every refusal is shown at once
     if refused:
         return False
     chosen = consumer.cleaned_data["consumer"] if consumer is not None else basket.consumer
+    return _configure(basket, lines, consumer, chosen=chosen, complete=True)
+
+
+def _update(basket: Basket, lines: list[LineForm], consumer: ConsumerForm | None) -> bool:
+    """Keep what was chosen so far, to show what it costs; False if a term or quantity was refused, and then its form says so."""
+    fixed = [form for form in lines if isinstance(form, FixedLineForm)]
+    refused = [form for form in fixed if not form.is_valid()]
+    if refused:
+        return False
+    chosen = consumer.cleaned_data["consumer"] if consumer is not None and consumer.is_valid() else None
+    return _configure(basket, lines, consumer, chosen=chosen, complete=False)
+
+
+def _configure(
+    basket: Basket, lines: list[LineForm], consumer: ConsumerForm | None, *, chosen: Organization | None, complete: bool
+) -> bool:
     try:
-        baskets.configure(basket_id=basket.pk, settings=_settings(lines), consumer=chosen, complete=True)
+        baskets.configure(basket_id=basket.pk, settings=_settings(lines), consumer=chosen, complete=complete, at=clock.now())
     except FieldRefused as refusal:
         prefix, _, field = refusal.field.partition("-")
         by_line = {form.prefix: form for form in lines}
         if prefix in by_line:
-            by_line[prefix].add_error(field, str(refusal))
+            form = by_line[prefix]
+            form.add_error(field if field in form.fields else None, str(refusal))
         else:
             (consumer or lines[0]).add_error("consumer" if consumer is not None else None, str(refusal))
         return False
@@ -183,19 +215,12 @@ def _proceed(basket: Basket, lines: list[LineSettingsForm], consumer: ConsumerFo
     return True
 
 
-def _keep_what_is_right(basket: Basket, lines: list[LineSettingsForm]) -> None:
+def _keep_what_is_right(basket: Basket, lines: list[LineForm]) -> None:
     """Keep what can be kept before the reader leaves the page for another."""
+    baskets.configure(basket_id=basket.pk, settings=_settings(lines), consumer=None, complete=False, at=clock.now())
+
+
+def _settings(lines: list[LineForm]) -> dict[int, LineSettings]:
     for form in lines:
-        form.is_valid()
-    baskets.configure(basket_id=basket.pk, settings=_settings(lines), consumer=None, complete=False)
-
-
-def _settings(lines: list[LineSettingsForm]) -> dict[int, LineSettings]:
-    return {
-        form.line.pk: LineSettings(
-            quantity=form.cleaned_data.get("quantity", 1),
-            protection_model=form.cleaned_data.get("protection_model", ""),
-            file_sync_model=form.cleaned_data.get("file_sync_model", ""),
-        )
-        for form in lines
-    }
+        form.is_valid()  # what is not right is left out
+    return {form.line.pk: form.settings() for form in lines}

@@ -21,9 +21,9 @@ from ordering import queries
 from ordering.forms import BillingForm, ReviewForm, ServiceDetailsForm, TermsForm, posted
 from ordering.models import Basket
 from ordering.operations import baskets, orders
-from ordering.operations.refusals import NotForSale, SecondSubscription, StepMissing
+from ordering.operations.refusals import NotForSale, PricesChanged, SecondSubscription, StepMissing
 from ordering.queries import Checkout, Step
-from ordering.views.basket import open_basket, without_withdrawn_plans
+from ordering.views.basket import open_basket, with_new_prices, without_withdrawn_plans
 from ordering.views.requests import MemberRequest
 from provisioning.models import Activation, ServiceManager
 
@@ -42,6 +42,8 @@ def step_of_checkout(step: Step) -> Callable[[Callable[..., HttpResponse]], Call
             state = queries.checkout(basket, at=clock.now())
             if state.withdrawn:
                 return without_withdrawn_plans(request, basket)
+            if state.is_out_of_date:
+                return with_new_prices(request, basket, step.url_name)
             if not state.is_reachable(step):
                 return redirect(state.missing.url_name)
             return view(request, state)
@@ -139,9 +141,9 @@ def check_login(request: MemberRequest) -> HttpResponse:
 
 @step_of_checkout(Step.REVIEW)
 def _review(request: MemberRequest, state: Checkout) -> HttpResponse:
-    return TemplateResponse(
-        request, "ordering/review.html", _context(state, Step.REVIEW, ReviewForm(initial={"basket": state.basket.key}))
-    )
+    form = ReviewForm(initial={"basket": state.basket.key, "prices_seen": state.prices_seen})
+    context = {**_context(state, Step.REVIEW, form), "lines": queries.with_included(state.items)}
+    return TemplateResponse(request, "ordering/review.html", context)
 
 
 def _place_order(request: MemberRequest) -> HttpResponse:
@@ -159,9 +161,13 @@ def _place_order(request: MemberRequest) -> HttpResponse:
             address=_address(request),
             at=clock.now(),
             purchase_order=form.cleaned_data["purchase_order"],
+            prices_seen=form.cleaned_data["prices_seen"],
         )
     except NotForSale:
         return without_withdrawn_plans(request, basket)
+    except PricesChanged as refusal:
+        messages.error(request, str(refusal))
+        return with_new_prices(request, basket, "ordering:review")
     except SecondSubscription:
         return redirect("ordering:basket")  # which says so
     except StepMissing as refusal:
@@ -170,6 +176,9 @@ def _place_order(request: MemberRequest) -> HttpResponse:
     except FieldRefused as refusal:
         messages.error(request, str(refusal))
         return redirect("ordering:service_details")
+    except DomainError as refusal:  # what the plan provisions, or its price, is not complete any more
+        messages.error(request, str(refusal))
+        return redirect("ordering:basket")
     return redirect("ordering:order", number=order.number)
 
 

@@ -110,7 +110,7 @@ def _mine(request: MemberRequest) -> OrderQuerySet:
 
 
 def _order(request: MemberRequest, number: str) -> Order:
-    return get_object_or_404(_mine(request).select_related("buyer", "consumer", "placed_by"), number=number)
+    return get_object_or_404(_mine(request).select_related("buyer", "consumer__parent", "placed_by"), number=number)
 
 
 def _own_order(request: MemberRequest, number: str) -> Order:

@@ -50,7 +50,7 @@ class Shop:
         """A basket with its product settings."""
         basket = self.basket(**facts)
         settings = {line.pk: LineSettings(1, "per_gigabyte", "per_user") for line in basket.lines.all()}
-        baskets.configure(basket_id=basket.pk, settings=settings, consumer=consumer or basket.buyer, complete=True)
+        baskets.configure(basket_id=basket.pk, settings=settings, consumer=consumer or basket.buyer, complete=True, at=AT)
         return basket
 
     def accepted(self, **facts: Any) -> Basket:

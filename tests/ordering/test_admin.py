@@ -33,6 +33,8 @@ def filled(personas, plan, /, **changes):
         "key": str(uuid4()),
         "consumer": personas.direct_customer.pk,
         "plan": plan.pk,
+        "term_months": "1",
+        "quantity": "1",
         "protection_model": "per_gigabyte",
         "file_sync_model": "per_user",
         "role": "company_admin",

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 def configure(basket, *, quantity=1, protection="per_gigabyte", file_sync="per_user", consumer=None, complete=True):
     settings = {basket.lines.get().pk: LineSettings(quantity, protection, file_sync)}
-    baskets.configure(basket_id=basket.pk, settings=settings, consumer=consumer or basket.buyer, complete=complete)
+    baskets.configure(basket_id=basket.pk, settings=settings, consumer=consumer or basket.buyer, complete=complete, at=AT)
 
 
 def test_the_same_plan_twice_lies_in_the_basket_once(shop):
