@@ -25,7 +25,8 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm
 
-import accounts.token_admin  # noqa: F401  registers its page
+import accounts.invitation_admin
+import accounts.token_admin  # noqa: F401  register their pages
 from accounts import operations
 from accounts.bss_forms import OrganizationForm, PersonAddForm, PersonForm
 from accounts.models import Membership, Organization, User
@@ -145,6 +146,8 @@ class OrganizationAdmin(BssAdmin):
             *related(request, "billing.view_subscription", "Subscriptions", "billing_subscription_changelist", mine),
             *related(request, "provisioning.view_tenant", "Tenants", "provisioning_tenant_changelist", mine),
             *related(request, "billing.view_invoice", "Invoices", "billing_invoice_changelist", mine),
+            *related(request, "accounts.view_invitation", "Invitations", "accounts_invitation_changelist", mine),
+            *related(request, "accounts.add_invitation", "Invite a person", "accounts_invitation_add", f"organization={row.pk}"),
         ]
 
 

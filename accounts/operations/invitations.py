@@ -127,8 +127,7 @@ def hash_of(token: str) -> str:
 def send_invitation(organization: Organization, *, email: str, role: str, by: User, at: datetime) -> Invitation:
     """Do what `invite_person` says."""
     Organization.objects.locked().get(pk=organization.pk)  # two who invite the same person do so in turn
-    if (known := User.objects.of_address(email)) and Membership.objects.filter(organization=organization, user=known).exists():
-        raise AlreadyMember("email", f"{known.email} acts for {organization} already. Change the role among its people.")
+    refuse_member(organization, email)
     waiting = Invitation.objects.unanswered().locked().filter(organization=organization, email__iexact=email).first()
     if waiting is None:
         return _send(Invitation(organization=organization, email=email, role=role), by=by, at=at)
@@ -136,6 +135,17 @@ def send_invitation(organization: Organization, *, email: str, role: str, by: Us
         return waiting
     waiting.role = role
     return _send(waiting, by=by, at=at)
+
+
+def refuse_member(organization: Organization, email: str) -> None:
+    """
+    Let whoever does not act for ``organization`` yet be invited.
+
+    :raises AlreadyMember: whoever signs in with ``email`` does.
+    """
+    known = User.objects.of_address(email)
+    if known is not None and Membership.objects.filter(organization=organization, user=known).exists():
+        raise AlreadyMember("email", f"{known.email} acts for {organization} already. Change the role among its people.")
 
 
 def _send(invitation: Invitation, *, by: User, at: datetime) -> Invitation:
