@@ -4,6 +4,7 @@ What every view of the API shares: bodies and parameters that are looked at clos
 Errors have one shape, that of drf-standardized-errors: `{"type": …, "errors": [{"code", "detail", "attr"}]}`.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -41,8 +42,11 @@ class BoundedJSONParser(JSONParser):
             raise BodyTooLong
         try:
             parsed: dict[str, Any] = super().parse(stream, media_type, context)
+            json.dumps(parsed, ensure_ascii=False).encode()
         except RecursionError as error:
             raise ParseError("The JSON is nested too deeply.") from error
+        except UnicodeEncodeError as error:  # half a character, such as \ud800, which no answer could name again
+            raise ParseError("The JSON has text that is no Unicode.") from error
         return parsed
 
 
@@ -93,6 +97,10 @@ class DecimalText(serializers.DecimalField):
 
     default_error_messages = {"not_text": "Send the number as text, for example “12.5”."}
     _plain = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """Take an empty text for no number, where Django REST framework takes it for null."""
+        return serializers.Field.validate_empty_values(self, data)
 
     def to_internal_value(self, data: Any) -> Decimal:
         if not isinstance(data, str) or not self._plain.fullmatch(data):

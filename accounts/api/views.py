@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+import pghistory
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.request import Request
@@ -26,6 +27,12 @@ class ScopedView(APIView):
         view = super().as_view(**initkwargs)
         view.access = "scope:" + ",".join(sorted(set(cls.scopes.values())))  # type: ignore[attr-defined]
         return view
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Let history say, of every row changed here, by which token."""
+        super().initial(request, *args, **kwargs)
+        if self.caller.token is not None:
+            pghistory.context(api_token=self.caller.token.prefix)  # where a change is tracked at all
 
     @property
     def caller(self) -> Caller:

@@ -1,8 +1,10 @@
 """What resellers take from their customers: every write to partner prices and markups. History keeps what they were before."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 
@@ -66,13 +68,28 @@ def set_partner_price(
     """
     wish = Wish(markup_kind, markup_percent, overage_markup_percent, discount_percent, is_published, dict(amounts))
     discount = _locked_discount(reseller, plan)
-    today = local_date(at, reseller)
-    check(plan, wish, on=today)
-    if not accepts_loss:
-        check_no_loss(plan, wish, reseller=reseller, cost_discount=discount, on=today)
-    price = _written(reseller, plan, wish)
-    order_urls.make_order_urls(plan, on=today, at=at)
-    return price
+    return _set(reseller, plan, wish, cost_discount=discount, at=at, accepts_loss=accepts_loss)
+
+
+@transaction.atomic(durable=True)
+def change_partner_price(
+    *, reseller: Organization, plan: Plan, changes: Mapping[str, Any], at: datetime, accepts_loss: bool = False
+) -> PartnerPrice:
+    """
+    Like `set_partner_price`, but what ``changes`` does not name stays as it is when it is this change's turn.
+
+    ``changes`` has names and values of a `Wish`. A change to a markup by percent takes the amounts away.
+
+    :raises NotAllowed: as `set_partner_price`.
+    :raises PartnerPriceRefused: as `set_partner_price`.
+    :raises MakesLoss: as `set_partner_price`.
+    """
+    discount = _locked_discount(reseller, plan)
+    present = PartnerPrice.objects.filter(reseller=reseller, plan=plan).first()
+    wish = replace(Wish.of(present), **changes)
+    if wish.markup_kind == PartnerPrice.MarkupKind.PERCENT and "amounts" not in changes:
+        wish = replace(wish, amounts={})
+    return _set(reseller, plan, wish, cost_discount=discount, at=at, accepts_loss=accepts_loss)
 
 
 def check(plan: Plan, wish: Wish, *, on: date) -> None:
@@ -121,6 +138,18 @@ def _locked_discount(reseller: Organization, plan: Plan) -> Decimal:
     if terms is None or not terms.is_allowed or not partner_prices.allowed_plans(reseller).filter(pk=plan.pk).exists():
         raise NotAllowed(f"{plan} is not among the plans you may sell.")
     return terms.discount_percent
+
+
+def _set(
+    reseller: Organization, plan: Plan, wish: Wish, *, cost_discount: Decimal, at: datetime, accepts_loss: bool
+) -> PartnerPrice:
+    today = local_date(at, reseller)
+    check(plan, wish, on=today)
+    if not accepts_loss:
+        check_no_loss(plan, wish, reseller=reseller, cost_discount=cost_discount, on=today)
+    price = _written(reseller, plan, wish)
+    order_urls.make_order_urls(plan, on=today, at=at)
+    return price
 
 
 def _written(reseller: Organization, plan: Plan, wish: Wish) -> PartnerPrice:
