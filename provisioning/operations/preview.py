@@ -19,11 +19,11 @@ from provisioning.observing import (
     users_wish,
     wish_of,
 )
-from provisioning.operations.wishes import ServiceWish
+from provisioning.operations.wishes import AlreadyServed, ServiceWish
 from provisioning.planning.actions import Action
-from provisioning.planning.choosing import ItemWish, items_for_partner
+from provisioning.planning.choosing import ItemWish, items_for_customer, items_for_partner
 from provisioning.planning.rules import plan
-from provisioning.planning.values import Limit, TenantWish, UserWish
+from provisioning.planning.values import Item, Limit, TenantWish, UserWish
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,49 @@ def steps_of_quotas(*, service_id: int, limits: Mapping[str, Limit], quantity: i
     present = wish_of(service.tenant, offer)
     items = customer_items(offer, parent=parent_id(service.tenant), choice=choice_of(service, items=said))
     return _steps(plan(replace(present, items=items), observe(found, acronis)))
+
+
+@dataclass(frozen=True, slots=True)
+class NewCustomer:
+    """What a customer that is new at the vendor would get: each offering item with its quotas, and the steps that lead there."""
+
+    items: Mapping[Item, Limit]
+    storage_names: Mapping[str, str]
+    steps: list[Step]
+
+
+def new_customer(*, service_manager: ServiceManager, wish: ServiceWish, consumer: Organization | None = None) -> NewCustomer:
+    """
+    Return what ``wish`` would give to a customer that is new at the vendor, by the mirrored services definition: the vendor is not
+    asked, and nothing is changed.
+
+    :param consumer: whose tenant it would be; None is a direct customer of no name yet. A partner tenant has what the MSP has.
+    :raises ItemsNotAvailable: the services definition lacks an edition or item of it; the very words of a purchase.
+    :raises AlreadyServed: the consumer has a live service at this service manager.
+    """
+    if consumer is not None and Service.objects.live().filter(organization=consumer, service_manager=service_manager).exists():
+        raise AlreadyServed.of(consumer, service_manager)
+    mirrored = service_manager.offering_items.filter(is_offered=True).select_related("storage")
+    available = [
+        Item(
+            application_id=str(row.application_id),
+            name=row.name,
+            infra_id=str(row.storage.infra_id) if row.storage else "",
+            unit=row.measurement_unit,
+            edition=row.edition,
+            application_type=row.application_type,
+            usage_name=row.usage_name,
+        )
+        for row in mirrored
+    ]
+    names = {str(row.storage.infra_id): row.storage.name for row in mirrored if row.storage}
+    choice = choice_of(wish.service(service_manager=service_manager), items=wish.items)
+    items = items_for_customer(available, choice, storage_names=names)
+    someone = consumer or Organization(name="New customer")
+    tenant = Tenant(organization=someone, service_manager=service_manager, kind=Tenant.Kind.CUSTOMER)
+    person = (UserWish(login=wish.login, email=wish.email, role=wish.role),) if wish.login else ()
+    wanted = TenantWish(**facts_wish(tenant), items=items, users=person, pricing_mode=wish.pricing_mode)
+    return NewCustomer(items, names, _steps(plan(wanted, None)))
 
 
 def _customer_wish(tenant: Tenant, wish: ServiceWish, offer: Offer, parent: str) -> TenantWish:

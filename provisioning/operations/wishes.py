@@ -15,6 +15,10 @@ from provisioning.planning.choosing import ItemWish
 class AlreadyServed(DomainError):
     """The consumer has a live service at this service manager; the vendor's licensing allows one."""
 
+    @classmethod
+    def of(cls, consumer: Organization, service_manager: ServiceManager) -> "AlreadyServed":
+        return cls(f"{consumer} already has an Acronis subscription. Only one is allowed per service manager ({service_manager}).")
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceWish:
@@ -71,9 +75,7 @@ def wish_service(*, consumer: Organization, service_manager: ServiceManager, wis
     parent = wish_partner(reseller=consumer.reseller, service_manager=service_manager, at=at) if consumer.reseller else None
     tenant = wish_tenant(consumer, service_manager, kind=Tenant.Kind.CUSTOMER, parent=parent, at=at)
     if Service.objects.live().filter(organization=consumer, service_manager=service_manager).exists():
-        raise AlreadyServed(
-            f"{consumer} already has an Acronis subscription. Only one is allowed per service manager ({service_manager})."
-        )
+        raise AlreadyServed.of(consumer, service_manager)
     if not tenant.users.live().exists():
         users.add_user(tenant, login=wish.login, email=wish.email, role=wish.role, activation=wish.activation, at=at)
     service = wish.service(organization=consumer, service_manager=service_manager, tenant=tenant, wished_at=at)
