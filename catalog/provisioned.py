@@ -56,11 +56,22 @@ def wish_of_plan(
     )
     if not plan.is_fixed:
         return wish
-    if settings is None or settings.storage_quota is None:
+    settings = settings or ModuleSettings(plan=plan)
+    refuse_unfinished(settings)
+    items = list(settings.items.all()) if settings.pk else []
+    return fixed_wish(wish, settings, items, manager=plan.sold_through, quantity=quantity)
+
+
+def refuse_unfinished(settings: ModuleSettings) -> None:
+    """
+    Let the module setting of a fixed plan pass if a tenant can be made of it.
+
+    :raises NotSetUp: it has no storage quota or no edition yet.
+    """
+    if settings.storage_quota is None:
         raise NotSetUp("Enter the Storage Quota in the Module Setting.")
     if not (settings.protection_model and settings.file_sync_model):
         raise NotSetUp("Choose the Edition in the Module Setting.")
-    return fixed_wish(wish, settings, list(settings.items.all()), manager=plan.sold_through, quantity=quantity)
 
 
 def fixed_wish(

@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
+from catalog.admin.module_setting import ModuleSettingPages
 from catalog.admin.order_urls import OrderUrlPages, first_lines
 from catalog.admin.packages import PackagesPages, steps_of
 from catalog.admin.pricing import PricingPages
@@ -22,7 +23,7 @@ from common.errors import DomainError
 
 
 @admin.register(Plan)
-class PlanAdmin(PackagesPages, PricingPages, OrderUrlPages, NotDeletedOnceUsed):
+class PlanAdmin(PackagesPages, ModuleSettingPages, PricingPages, OrderUrlPages, NotDeletedOnceUsed):
     form = PlanForm
     list_display = ("number", "name", "product_group", "venture", "billing_model", "status_label", "applicable_on_partner_website")
     list_display_links = ("number", "name")
