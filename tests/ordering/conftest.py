@@ -4,15 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from accounts.models import Organization, User
 from catalog.models import Plan, TermsDocument
 from common import clock
+from ordering import queries
 from ordering.models import Basket, Order, OrderLine
 from ordering.operations import baskets, orders
 from ordering.operations.baskets import LineSettings
+from provisioning.models import VendorOfferingItem
 from provisioning.operations import converging, logins
 from tests import factories
 from tests.conftest import Personas
@@ -36,20 +39,50 @@ class Shop:
     plan: Plan
     terms: TermsDocument
 
-    def basket(self, *, owner: User | None = None, buyer: Organization | None = None, plan: Plan | None = None) -> Basket:
+    def fixed_plan(self, **facts: Any) -> Plan:
+        """A plan of fixed price, sold through the same service manager, which knows the item of its storage quota."""
+        manager = self.plan.service_manager
+        plan = factories.FixedPlanFactory(service_manager=manager, **facts)
+        VendorOfferingItem.objects.get_or_create(
+            service_manager=manager,
+            name="pg_base_storage",
+            storage=None,
+            defaults={
+                "application_id": uuid4(),
+                "application_type": "backup",
+                "usage_name": "storage",
+                "edition": "pck_per_gigabyte",
+                "item_type": "count",
+                "measurement_unit": "bytes",
+            },
+        )
+        return plan
+
+    def basket(
+        self,
+        *,
+        owner: User | None = None,
+        buyer: Organization | None = None,
+        plan: Plan | None = None,
+        quantity: int = 1,
+        term_months: int = 1,
+    ) -> Basket:
         """A basket with one plan in it; dora's for her own organization unless told otherwise."""
         return baskets.add_plan(
             owner=owner or self.personas.dora,
             buyer=buyer or self.personas.direct_customer,
             plan=plan or self.plan,
-            quantity=1,
+            quantity=quantity,
+            term_months=term_months,
             at=AT,
         )
 
     def configured(self, *, consumer: Organization | None = None, **facts: Any) -> Basket:
         """A basket with its product settings."""
         basket = self.basket(**facts)
-        settings = {line.pk: LineSettings(1, "per_gigabyte", "per_user") for line in basket.lines.all()}
+        settings = {
+            line.pk: LineSettings(line.quantity, "per_gigabyte", "per_user", line.term_months) for line in basket.lines.all()
+        }
         baskets.configure(basket_id=basket.pk, settings=settings, consumer=consumer or basket.buyer, complete=True, at=AT)
         return basket
 
@@ -75,7 +108,8 @@ class Shop:
     def order(self, **facts: Any) -> Order:
         """An order in progress; nobody has carried out its line yet."""
         basket = self.complete(**facts)
-        return orders.submit_order(basket_id=basket.pk, by=basket.owner, address=ADDRESS, at=AT)
+        seen = queries.summary(basket, at=AT).prices_seen
+        return orders.submit_order(basket_id=basket.pk, by=basket.owner, address=ADDRESS, at=AT, prices_seen=seen)
 
     def line(self, **facts: Any) -> OrderLine:
         """The line of an order in progress."""
