@@ -8,12 +8,14 @@ from django.http import HttpRequest
 from django.urls import reverse
 from unfold.decorators import display
 
-from billing.models import Subscription, UnmappedUsage, UsageRecord
-from billing.operations import subscriptions
+from billing.models import Subscription, SubscriptionPrice, UnmappedUsage, UsageRecord
+from billing.operations import price_changes, subscriptions
+from billing.queries import price_changes as queries
+from billing.queries.price_changes import MovedPrice
 from catalog.models import Plan
 from common import clock
-from common.bss import STATE_COLOURS, Ledger, Move, figure, month_filter, related, staff
-from common.templatetags.show import day, quantity
+from common.bss import STATE_COLOURS, Ledger, Move, figure, month_filter, related, staff, today
+from common.templatetags.show import day, money, quantity
 from provisioning.models import Tenant
 from provisioning.queries import open_holds
 
@@ -38,11 +40,19 @@ class SubscriptionAdmin(Ledger):
         ("consumer", "order_number"),
         ("plan", "plan_name"),
         ("quantity", "billing_model_label"),
+        ("term", "sold_at"),
         ("started_on", "ended_on"),
         ("service", "tenant_id_shown"),
         ("partner_discount_percent", "retail_markup_percent", "retail_discount_percent"),
     )
     moves = (
+        Move(
+            "move_price",
+            "Move to the present price",
+            "billing.add_pricechange",
+            lambda subscription: _has_price_to_move(subscription),
+            confirm="ask_move_price",
+        ),
         Move(
             "terminate",
             "Terminate",
@@ -68,6 +78,17 @@ class SubscriptionAdmin(Ledger):
     def billing_model_label(self, subscription: Subscription) -> str:
         return dict(Plan.BillingModel.choices).get(subscription.billing_model, subscription.billing_model)
 
+    @display(description="term")
+    def term(self, subscription: Subscription) -> str:
+        return str(subscription.get_term_months_display())
+
+    @display(description="sold at")
+    def sold_at(self, subscription: Subscription) -> str:
+        """Every price it was, is and will be invoiced at, per unit and term; withdrawn ones are left out."""
+        prices = SubscriptionPrice.objects.standing().filter(subscription=subscription).order_by("valid_from", "level")
+        told = [f"{money(one.price, one.currency)} ({one.level}) from {day(one.valid_from)}" for one in prices]
+        return "; ".join(told) or "by the rate card of each month"
+
     @display(description="service manager")
     def service_manager(self, subscription: Subscription) -> str:
         return subscription.service.service_manager.name
@@ -85,6 +106,26 @@ class SubscriptionAdmin(Ledger):
             *related(request, "billing.view_usagerecord", "Usage", "billing_usagerecord_changelist", mine),
             *related(request, "billing.view_invoice", "Invoices", "billing_invoice_changelist", mine),
         ]
+
+    def ask_move_price(self, request: HttpRequest, subscription: Subscription) -> list[str]:
+        moves_from = queries.earliest_move(today())
+        move = queries.move_to_list_price(subscription, moves_from=moves_from, today=today())
+        if move.refusal:
+            return [move.refusal]
+        if not any(price.is_changed for price in move.prices):
+            return [f"{subscription} is at the present price of {subscription.plan_name} already."]
+        return [
+            f"From {day(moves_from)} on, {subscription} is invoiced at the price that {subscription.plan_name} has then.",
+            *(_becomes(price) for price in move.prices),
+            "Until then it can be called off, on the page of the price change.",
+        ]
+
+    def move_price(self, request: HttpRequest, subscription: Subscription) -> str:
+        moves_from = queries.earliest_move(today())
+        price_changes.move_to_present_price(
+            subscription_id=subscription.pk, moves_from=moves_from, today=today(), by=staff(request), at=clock.now()
+        )
+        return f"{subscription} moves to the present price on {day(moves_from)}."
 
     def ask_terminate(self, request: HttpRequest, subscription: Subscription) -> list[str]:
         tenant = subscription.service.tenant
@@ -174,6 +215,16 @@ class UnmappedUsageAdmin(Ledger):
     @display(description="added")
     def delta_shown(self, line: UnmappedUsage) -> str:
         return figure(quantity(line.delta))
+
+
+def _becomes(price: MovedPrice) -> str:
+    level = {"msp": "Price", "wholesale": "Wholesale price", "retail": "Retail price"}[price.new.level.value]
+    old, new = money(price.present.price, price.present.currency), money(price.new.amounts.price, price.new.currency)
+    return f"{level} of one unit for the term: {old} becomes {new}."
+
+
+def _has_price_to_move(subscription: Subscription) -> bool:
+    return subscription.status == Subscription.Status.ACTIVE and subscription.billing_model == Plan.BillingModel.POSTPAID_FIXED
 
 
 def _page_of(request: HttpRequest, model: str, words: str, row_id: int) -> list[tuple[str, str]]:

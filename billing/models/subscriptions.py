@@ -104,6 +104,9 @@ class SubscriptionPrice(models.Model):
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", help_text="Who moved it; empty: as it was sold."
     )
+    change = models.ForeignKey(
+        "billing.PriceChange", models.PROTECT, null=True, related_name="moves", help_text="What moved it; empty: as it was sold."
+    )
     withdrawn_at = models.DateTimeField(null=True)
     withdrawn_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 

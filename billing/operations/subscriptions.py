@@ -9,7 +9,7 @@ from django.db import transaction
 from sequences import get_next_value
 
 from accounts.models import Organization, User, local_date
-from billing.models import Subscription, SubscriptionPrice
+from billing.models import PriceChange, Subscription, SubscriptionPrice
 from catalog.models import Plan
 from catalog.queries.offers import SoldPrice
 from common.errors import DomainError
@@ -114,7 +114,13 @@ def end_orphaned(*, at: datetime) -> int:
 
 
 def price_row(
-    subscription: Subscription, sold: SoldPrice, *, valid_from: date, at: datetime, by: User | None = None
+    subscription: Subscription,
+    sold: SoldPrice,
+    *,
+    valid_from: date,
+    at: datetime,
+    by: User | None = None,
+    change: PriceChange | None = None,
 ) -> SubscriptionPrice:
     """Return the row, not saved, that lets ``subscription`` be invoiced at ``sold`` from ``valid_from`` on."""
     return SubscriptionPrice(
@@ -128,6 +134,7 @@ def price_row(
         valid_from=valid_from,
         created_at=at,
         changed_by=by,
+        change=change,
     )
 
 
