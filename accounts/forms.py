@@ -23,6 +23,7 @@ _EU = frozenset(
 # VAT numbers of the EU begin with the country's letters, but for Greece (VIES, which calls it EL).
 _VAT_PREFIX = {"GR": "EL"}
 _VAT_NUMBER = re.compile(r"[A-Z0-9+*]{2,13}")
+_WEB_ADDRESS = re.compile(r"https?:|//|www\.", re.IGNORECASE)
 _TAX_NUMBER = re.compile(r"[A-Z0-9+*/&]{2,28}")
 
 
@@ -166,11 +167,27 @@ class InviteForm(RoleForm):
     field_order = ("email", "role")
 
 
+def no_web_address(name: str) -> None:
+    """Refuse a name that leads somewhere: strangers' names stand in mails that we send."""
+    if _WEB_ADDRESS.search(name):
+        raise forms.ValidationError("Write the name alone, without a web address.")
+
+
 class PersonForm(forms.Form):
     """Name and password of a person whose address is known; the password is looked at beside both."""
 
-    first_name = forms.CharField(label="First name", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "given-name"}))
-    last_name = forms.CharField(label="Last name", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "family-name"}))
+    first_name = forms.CharField(
+        label="First name",
+        max_length=150,
+        validators=[no_web_address],
+        widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
+    )
+    last_name = forms.CharField(
+        label="Last name",
+        max_length=150,
+        validators=[no_web_address],
+        widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
+    )
     password = forms.CharField(
         label="Password",
         help_text="At least 12 characters, not one of the common ones, not like your name or address.",
@@ -200,7 +217,10 @@ class SignUpForm(PersonForm):
     """A visitor's organization and the visitor."""
 
     organization_name = forms.CharField(
-        label="Name of your organization", max_length=200, widget=forms.TextInput(attrs={"autocomplete": "organization"})
+        label="Name of your organization",
+        max_length=200,
+        validators=[no_web_address],
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )
     country = forms.ChoiceField(label="Country", choices=countries)
     currency = forms.ChoiceField(label="Currency", choices=currencies, help_text="What you are invoiced in.")

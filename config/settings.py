@@ -176,7 +176,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # who is invited or signs up has shown the 
 ACCOUNT_RATE_LIMITS = {  # beside allauth's own
     "sign_up": "20/h/ip,5/h/key",
     "sign_up_code": "60/h/ip",
-    "invite": "60/h/user",
+    "invite": "30/h/user",
     "accept_invitation": "30/m/ip",
 }
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"

@@ -121,7 +121,8 @@ def customer_of(request: HttpRequest, number: str) -> Organization:
 
 def _found(request: HttpRequest, words: str, sort: str) -> OrganizationQuerySet:
     rows = Organization.objects.visible_to(request.user).filter(parent=reseller_of(request))
-    return rows.matching(words).with_people().order_by(sort, "pk")
+    # Numbers are given in the order of rows; as texts C10000 would stand before C1001.
+    return rows.matching(words).with_people().order_by(sort.replace("number", "pk"), "pk")
 
 
 def _words(request: HttpRequest) -> str:

@@ -109,6 +109,16 @@ def test_the_second_page_has_the_rest(personas: Personas):
     assert len(names(response)) == 6
 
 
+def test_numbers_are_sorted_as_numbers(personas: Personas):
+    personas.resellers_customer.delete()
+    for number in ("C9999", "C10000"):
+        factories.OrganizationFactory(parent=personas.reseller, number=number)
+
+    response = personas.client("alice").get(reverse("accounts:customers"), {"sort": "number"})
+
+    assert [row.number for row in response.context["page"]] == ["C9999", "C10000"]
+
+
 # --- The file --------------------------------------------------------------------------------------------------------------------
 
 

@@ -399,6 +399,8 @@ def test_tries_of_codes_from_one_network_are_limited(msp, settings):
     [
         ("organization_name", "  ", "Name of your organization is missing."),
         ("organization_name", "x" * 201, "at most 200 characters"),
+        ("organization_name", "Prizes at https://evil.example", "without a web address"),
+        ("first_name", "WWW.evil.example", "without a web address"),
         ("country", "XX", "Select a valid choice."),
         ("currency", "eur", "Select a valid choice."),
         ("first_name", "", "First name is missing."),
