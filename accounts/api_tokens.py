@@ -52,6 +52,11 @@ def scopes_for(organization: Organization) -> list[ApiToken.Scope]:
     return [scope for scope in ApiToken.Scope if is_reseller or scope not in _RESELLERS_SCOPES]
 
 
+def uses(token: ApiToken) -> list[str]:
+    """Return in words what ``token`` may be used to do."""
+    return [ApiToken.Scope(scope).label for scope in token.scopes]
+
+
 def state_of(token: ApiToken, at: datetime) -> str:
     """Say in a word whether ``token`` lets anybody in at ``at``: usable, expired or revoked."""
     if token.revoked_at is not None:

@@ -70,7 +70,7 @@ class ApiTokenAdmin(Ledger):
 
     @display(description="may be used to")
     def scope_list(self, token: ApiToken) -> str:
-        return ", ".join(token.scopes)
+        return ", ".join(api_tokens.uses(token))
 
     @display(description="state", label=_COLOURS)
     def state_label(self, token: ApiToken) -> str:

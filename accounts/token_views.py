@@ -28,7 +28,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     organization, now = _administered(request), clock.now()
     rows = ApiToken.objects.filter(organization=organization).select_related("created_by")
     page = Paginator(rows, PAGE_LENGTH).get_page(request.GET.get("page"))
-    lines = [(token, api_tokens.state_of(token, now)) for token in page]
+    lines = [(token, api_tokens.state_of(token, now), api_tokens.uses(token)) for token in page]
     return TemplateResponse(request, "accounts/tokens.html", {"page": page, "lines": lines, "organization": organization})
 
 
@@ -50,7 +50,8 @@ def add_token(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             refuse(form, refusal)
         else:
-            return TemplateResponse(request, "accounts/tokens_made.html", {"token": made.row, "secret": made.secret})
+            context = {"token": made.row, "secret": made.secret, "may": api_tokens.uses(made.row)}
+            return TemplateResponse(request, "accounts/tokens_made.html", context)
     return TemplateResponse(request, "accounts/tokens_add.html", {"form": form, "organization": organization})
 
 

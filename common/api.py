@@ -67,7 +67,7 @@ class Strict(serializers.Serializer[Any]):
 class PageQuery(Strict):
     """Which page of a list, and how long."""
 
-    cursor = serializers.CharField(required=False, max_length=200, help_text="From `next` or `previous` of another page.")
+    cursor = serializers.CharField(required=False, max_length=200, help_text="As in next or previous of another page.")
     page_size = serializers.IntegerField(
         required=False, default=PAGE_SIZE, min_value=1, max_value=LARGEST_PAGE, help_text="How many on a page."
     )

@@ -130,21 +130,28 @@ def _fields(schema: dict[str, Any], place: str = "") -> list[Field]:
     for name, described in schema.get("properties", {}).items():
         here = f"{place}.{name}".lstrip(".")
         found.append(Field(here, _kind(described), described.get("description", "")))
-        found += _fields(described, here)
+        found += [] if _is_money(described) else _fields(described, here)
     return found
 
 
 def _kind(schema: dict[str, Any]) -> str:
-    """Say what a value is, in the words of JSON: text, number, true or false, list, object; and whether it may be null."""
+    """Say what a value is: text, number, true or false, list, object, money, one of some; and whether it may be null."""
     whole = _resolved(schema)
     names = {"string": "text", "integer": "number", "boolean": "true or false", "array": "list"}
     types = whole.get("type", "object")
-    kinds: list[str] = [f"“{choice}”" for choice in whole.get("enum", []) if choice]
-    if not kinds:
+    kinds = [f"“{choice}”" if isinstance(choice, str) else str(choice) for choice in whole.get("enum", []) if choice]
+    if _is_money(schema):
+        kinds = ["money"]
+    elif not kinds:
         kinds = [names.get(str(one), str(one)) for one in (types if isinstance(types, list) else [types]) if one != "null"]
     if "null" in types or any(option.get("type") == "null" for option in [*schema.get("oneOf", []), *schema.get("anyOf", [])]):
         kinds.append("null")
     return " or ".join(kinds)
+
+
+def _is_money(schema: dict[str, Any]) -> bool:
+    """Whether it is an amount with its currency, whose two fields the page explains once for all."""
+    return set(_resolved(schema).get("properties", {})) == {"amount", "currency"}
 
 
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:

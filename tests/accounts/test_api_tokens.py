@@ -287,6 +287,7 @@ def test_the_list_tells_the_state_of_each_token_and_says_what_an_empty_one_means
 
     assert "There are no API tokens yet" in empty
     assert [page.count(f">{state}<") for state in ("usable", "expired", "revoked")] == [1, 1, 1]
+    assert page.count("Read plans and prices") == 3
     assert "Somebody else" not in page
 
 

@@ -103,6 +103,8 @@ def test_the_page_for_people_names_every_operation_and_runs_no_script_of_its_own
         assert f'id="{operation.id}"' in page
         assert f"{operation.method} {operation.path}" in page
     assert "results[].product.name" in page
+    assert "offers[].cost.overage_price" in page
+    assert "offers[].cost.overage_price.amount" not in page  # what money is, is said once
 
 
 # --- Doors ------------------------------------------------------------------------------------------------------------------
