@@ -16,10 +16,11 @@ from accounts.models import User
 from common import clock
 from common.bss import STATE_COLOURS, Ledger, Move, month_filter, refuse, related, staff
 from common.errors import DomainError
-from ordering import module_wishes, queries
+from ordering import module_wishes
 from ordering.bss_forms import CreateOrderForm, ServiceDetailsForm
 from ordering.models import Order, OrderLine, OrderToExecute, TermsAcceptance
 from ordering.operations import orders
+from ordering.queries import tracking
 from provisioning.acronis.errors import AcronisError
 from provisioning.models import TenantUser
 from provisioning.operations.preview import steps_of_order
@@ -83,8 +84,8 @@ class OrderAdmin(OrderLedger):
     # --- The page of an order ------------------------------------------------------------------------------------------
 
     def page_facts(self, request: HttpRequest, row: Order) -> dict[str, Any]:
-        progress = queries.order_progress(row)
-        missing = queries.missing_before_execution(row) if row.status in (Order.Status.PLACED, Order.Status.FAILED) else []
+        progress = tracking.order_progress(row)
+        missing = tracking.missing_before_execution(row) if row.status in (Order.Status.PLACED, Order.Status.FAILED) else []
         return {
             "order": row,
             "progress": progress,
@@ -101,7 +102,7 @@ class OrderAdmin(OrderLedger):
         """Return the form that mends role, login and e-mail, as long as they can be changed."""
         if order.status not in (Order.Status.PLACED, Order.Status.FAILED) or not request.user.has_perm(EXECUTE):
             return None
-        open_lines = queries.lines_with_open_details(order)
+        open_lines = tracking.lines_with_open_details(order)
         return ServiceDetailsForm.of(open_lines[0]) if open_lines else None
 
     def details_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -134,7 +135,7 @@ class OrderAdmin(OrderLedger):
     def progress_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show each step at the vendor; once nothing moves any more, the whole page is loaded anew, with its buttons."""
         order = self.row_or_404(request, object_id)
-        progress = queries.order_progress(order)
+        progress = tracking.order_progress(order)
         context = {"order": order, "progress": progress, "progress_url": self.url_of(order, "progress")}
         response = TemplateResponse(request, "admin/ordering/_progress.html", context)
         if not progress.is_moving:
@@ -226,7 +227,7 @@ class OrderToExecuteAdmin(OrderLedger):
         lines: list[Any] = list(order.lines.all())
         if order.status == Order.Status.FAILED:
             return " ".join(line.error for line in lines if line.error)
-        labels = queries.ACCOUNT_FIELDS
+        labels = tracking.ACCOUNT_FIELDS
         missing = {label for line in lines if not line.has_user for name, label in labels.items() if not getattr(line, name)}
         if missing:
             return f"Missing: {', '.join(label for label in labels.values() if label in missing)}"

@@ -10,7 +10,7 @@ from post_office import mail
 
 from ordering.models import Order, OrderLine
 from ordering.module_wishes import included
-from ordering.queries import line_billing, line_cost_facts, with_sign_in
+from ordering.queries.tracking import line_billing, line_cost_facts, with_sign_in
 
 
 def order_received(order: Order) -> None:

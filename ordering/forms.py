@@ -13,7 +13,8 @@ from catalog.models import TermsDocument
 from ordering.models import LARGEST_QUANTITY, BasketLine, Order
 from ordering.operations.baskets import LineSettings
 from ordering.operations.refusals import HOW_MANY_SENTENCE, QUANTITY_SENTENCE
-from ordering.queries import WITHOUT_POSTCODE, Item
+from ordering.queries.checkouts import WITHOUT_POSTCODE
+from ordering.queries.items import Item
 from ordering.wording import PROTECTION_DESCRIPTIONS, file_sync_description, term_label
 from provisioning.models import FileSyncModel, ProtectionModel
 

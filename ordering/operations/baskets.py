@@ -12,11 +12,12 @@ from accounts.models import Organization, User, local_date
 from catalog.models import Plan, Term
 from catalog.queries.offers import Offer, offers
 from common.errors import DomainError, FieldRefused
-from ordering import queries
 from ordering.costs import as_told
 from ordering.models import Basket, BasketLine, TermsAcceptance
 from ordering.operations import refusals
-from ordering.queries import Step
+from ordering.queries import checkouts
+from ordering.queries.checkouts import Step
+from ordering.queries.items import Item
 from ordering.wording import changed_price
 from provisioning.models import FileSyncModel, ProtectionModel, ServiceManager
 from provisioning.operations import logins
@@ -103,7 +104,7 @@ def bring_up_to_date(*, basket_id: int, at: datetime) -> list[str]:
     """
     basket = _open_basket(basket_id)
     sentences = []
-    for item in queries.summary(basket, at=at).items:
+    for item in checkouts.summary(basket, at=at).items:
         if item.is_out_of_date and item.offers:
             sentences += _brought_up_to_date(item)
     return sentences
@@ -172,7 +173,7 @@ def accept_terms(*, basket_id: int, documents: Collection[int], by: User, addres
     :raises DomainError: no terms of use are published, so nothing can be ordered.
     """
     basket = _open_basket(basket_id)
-    newest = list(queries.newest_terms(at))
+    newest = list(checkouts.newest_terms(at))
     if not newest:
         raise DomainError("The terms of use are not published yet. Please contact us; ordering is not possible before.")
     for document in newest:
@@ -194,7 +195,7 @@ def confirm_billing_information(*, basket_id: int, at: datetime) -> None:
     :raises DomainError: something an invoice needs is missing.
     """
     basket = _open_basket(basket_id)
-    if queries.missing_billing_fields(basket.buyer):
+    if checkouts.missing_billing_fields(basket.buyer):
         raise DomainError("The billing information is not complete. An administrator of your organization can complete it.")
     basket.billing_confirmed_at = at
     basket.save(update_fields=["billing_confirmed_at"])
@@ -234,7 +235,7 @@ def check_login(*, service_managers: Sequence[ServiceManager], login: str) -> li
     return unanswered
 
 
-def check_complete(state: queries.Checkout) -> None:
+def check_complete(state: checkouts.Checkout) -> None:
     """
     Refuse a basket that cannot be ordered as it is.
 
@@ -260,7 +261,7 @@ def _open_basket(basket_id: int) -> Basket:
     return basket
 
 
-def _brought_up_to_date(item: queries.Item) -> list[str]:
+def _brought_up_to_date(item: Item) -> list[str]:
     line, sentences = item.line, []
     offer = item.offer or item.offers[0]
     if item.offer is None:
@@ -308,7 +309,7 @@ def _configure_line(line: BasketLine, wanted: LineSettings, sold: Sequence[Offer
 
 def _check_retail(basket: Basket, at: datetime) -> None:
     """A reseller's customer is invoiced in its own currency, so there must be a price in it."""
-    for item in queries.summary(basket, at=at).items:
+    for item in checkouts.summary(basket, at=at).items:
         if item.is_without_retail:
             assert basket.consumer is not None  # chosen a moment ago
             what = f"{item.plan}, {refusals.term_words(item.line.term_months)}"
@@ -332,7 +333,7 @@ def _choose_consumer(basket: Basket, consumer: Organization | None) -> None:
 
 def _check_not_served(basket: Basket, service_manager_ids: list[int]) -> None:
     assert basket.consumer is not None
-    if queries.is_served(basket.consumer, service_manager_ids):
+    if checkouts.is_served(basket.consumer, service_manager_ids):
         raise _second_subscription(basket)
 
 

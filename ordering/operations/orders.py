@@ -1,29 +1,23 @@
 """Every move of an order up to the moment its lines are carried out, and what people do when that fails."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 from sequences import get_next_value
 
 from accounts.models import Organization, User, local_date
-from catalog.models import PartnerPrice, PartnerTerms, Plan, Term
-from catalog.pricing import Level
-from catalog.provisioned import wish_of_plan
-from catalog.queries.offers import NoPrice, SoldPrice, offers, sold_prices
+from catalog.models import Plan, Term
+from catalog.queries.offers import NoPrice, offers
 from common.dispatch import after_commit
 from common.errors import DomainError, FieldRefused
-from ordering import emails, module_wishes, queries
-from ordering.costs import fingerprint, of_sale
+from ordering import emails
 from ordering.models import Basket, Order, OrderLine
-from ordering.operations import baskets, refusals
-from provisioning.models import FileSyncModel, ProtectionModel, TenantUser, VendorOfferingItem
+from ordering.operations import baskets, refusals, selling
+from ordering.queries import checkouts, tracking
+from provisioning.models import FileSyncModel, ProtectionModel, TenantUser
 from provisioning.operations import services, users
-from provisioning.operations.wishes import ServiceWish
 
 
 class CannotCancel(DomainError):
@@ -40,7 +34,7 @@ def submit_order(
     Where both buyer and consumer let orders execute by themselves, its lines are rung at once.
 
     :param address: the network address of the person who orders, kept with the order.
-    :param prices_seen: what the buyer agreed to, as `queries.Summary.prices_seen` told it; empty where all is priced by use.
+    :param prices_seen: what the buyer agreed to, as `checkouts.Summary.prices_seen` told it; empty where all is priced by use.
     :raises NotForSale: a plan was withdrawn meanwhile.
     :raises PricesChanged: the basket costs something else than the buyer saw; nothing is ordered.
     :raises NoPrice: a reseller's price went missing meanwhile.
@@ -53,14 +47,14 @@ def submit_order(
         return order
     if basket.consumer is not None:
         Organization.objects.locked().get(pk=basket.consumer.pk)  # two baskets for one consumer are judged one after the other
-    state = queries.checkout(basket, at=at)
+    state = checkouts.checkout(basket, at=at)
     baskets.check_complete(state)
     awaited = [item.plan.sold_through_id for item in state.items if item.needs_user]
     login = refusals.checked_login(basket.login, awaited) if awaited else ""
 
     consumer = _consumer_of(basket)
     sales = [
-        _sale(
+        selling.sale_of(
             item.plan,
             consumer=consumer,
             quantity=item.line.quantity,
@@ -71,7 +65,7 @@ def submit_order(
         )
         for item in state.items
     ]
-    _check_prices_seen(state, sales, prices_seen)
+    selling.check_prices_seen(state, sales, prices_seen)
     order = _new_order(
         buyer=basket.buyer,
         consumer=consumer,
@@ -85,7 +79,7 @@ def submit_order(
     for item, sale in zip(state.items, sales, strict=True):
         OrderLine.objects.create(
             order=order,
-            **_terms(order, item.plan),
+            **selling.agreed_terms(order, item.plan),
             **sale.copied(),
             login=login if item.needs_user else "",
             email=basket.email if item.needs_user else "",
@@ -139,17 +133,17 @@ def create_order(
     refusals.check_quantity(plan, quantity)
     refusals.check_term(plan, term_months, offers([plan], buyer, on=today).get(plan.pk, []))
     if plan.is_fixed:
-        protection_model, file_sync_model = _editions(plan)
+        protection_model, file_sync_model = selling.editions_of(plan)
     if protection_model not in ProtectionModel.values:
         raise FieldRefused("protection_model", "Choose a Protection Licensing Model.")
     if file_sync_model not in FileSyncModel.values:
         raise FieldRefused("file_sync_model", "Choose a File Sync & Share Licensing Model.")
-    if queries.is_served(consumer, [plan.sold_through_id]):
+    if checkouts.is_served(consumer, [plan.sold_through_id]):
         sentence = f"{refusals.ONE_SUBSCRIPTION_SENTENCE} {consumer} has one already, or an order for one."
         raise refusals.SecondSubscription("consumer", sentence)
     details = _checked_details([plan.sold_through_id], login=login, email=email, role=role)
     try:
-        sale = _sale(
+        sale = selling.sale_of(
             plan,
             consumer=consumer,
             quantity=quantity,
@@ -172,7 +166,7 @@ def create_order(
     )
     OrderLine.objects.create(
         order=order,
-        **_terms(order, plan),
+        **selling.agreed_terms(order, plan),
         **sale.copied(),
         **details,
     )
@@ -192,7 +186,7 @@ def change_service_details(*, order_id: int, login: str, email: str, role: str, 
     order = _locked(order_id)
     if order.status not in (Order.Status.PLACED, Order.Status.FAILED):
         raise DomainError("Service details can be changed while the order waits for execution or has failed.")
-    lines = queries.lines_with_open_details(order)
+    lines = tracking.lines_with_open_details(order)
     managers = [line.plan.sold_through_id for line in lines]
     details = _checked_details(managers, login=login, email=email, role=role, but_for=order)
     for line in lines:
@@ -215,7 +209,7 @@ def execute_order(*, order_id: int, by: User, at: datetime) -> Order:
     order = _locked(order_id)
     if order.status in (Order.Status.EXECUTING, Order.Status.COMPLETED):
         return order
-    if missing := queries.missing_before_execution(order):
+    if missing := tracking.missing_before_execution(order):
         raise refusals.NotReady(" ".join(item.sentence for item in missing))
     _execute(order, by=by, at=at)
     return order
@@ -300,88 +294,6 @@ def _new_order(*, buyer: Organization, consumer: Organization, **facts: object) 
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sale:
-    """What one line is sold as: prices at each level, and what is provisioned."""
-
-    term_months: int
-    prices: list[SoldPrice]
-    wish: ServiceWish
-    module_wish: dict[str, Any]
-
-    def copied(self) -> dict[str, Any]:
-        """Return what the order line copies of it."""
-        return {
-            "quantity": self.wish.quantity,
-            "term_months": self.term_months,
-            "prices": [price.as_json() for price in self.prices],
-            "module_wish": self.module_wish,
-            "protection_model": self.wish.protection_model,
-            "file_sync_model": self.wish.file_sync_model,
-        }
-
-
-def _sale(
-    plan: Plan,
-    *,
-    consumer: Organization,
-    quantity: int,
-    term_months: int,
-    protection_model: str,
-    file_sync_model: str,
-    on: date,
-) -> _Sale:
-    """
-    :raises NoPrice: a fixed plan has no price for the term in a currency that the sale needs.
-    :raises DomainError: the module setting of the plan is incomplete, or asks for items the service manager lacks.
-    """
-    wish = wish_of_plan(plan, protection_model=protection_model, file_sync_model=file_sync_model, quantity=quantity)
-    found = VendorOfferingItem.objects.filter(service_manager=plan.sold_through_id, name__in=wish.items)
-    settings = getattr(plan, "module_settings", None)
-    module_wish = module_wishes.as_json(
-        wish,
-        mirrored={item.name: item for item in found} if wish.items else {},
-        trial_days=settings.trial_days if settings is not None and settings.is_free_trial else None,
-    )
-    prices = sold_prices(plan, term_months=term_months, consumer=consumer, on=on) if plan.is_fixed else []
-    return _Sale(term_months, prices, wish, module_wish)
-
-
-def _check_prices_seen(state: queries.Checkout, sales: Sequence[_Sale], prices_seen: str) -> None:
-    """
-    :raises PricesChanged: what is about to be sold is not what the buyer saw.
-    """
-    whose = Level.WHOLESALE if state.basket.buyer.kind == Organization.Kind.RESELLER else None
-    sold = []
-    for item, sale in zip(state.items, sales, strict=True):
-        cost = of_sale(sale.prices, quantity=sale.wish.quantity, term_months=sale.term_months, whose=whose)
-        if cost is not None:
-            sold.append(queries.price_seen(item.line, cost))
-    if fingerprint(sold) != prices_seen:
-        raise refusals.PricesChanged("The prices or your basket have changed since you saw them. Nothing is ordered yet.")
-
-
-def _editions(plan: Plan) -> tuple[str, str]:
-    """Return the licensing models of a fixed plan; both empty where it has no module setting."""
-    settings = getattr(plan, "module_settings", None)
-    return (settings.protection_model, settings.file_sync_model) if settings is not None else ("", "")
-
-
-def _terms(order: Order, plan: Plan) -> dict[str, object]:
-    """What an order line copies of its plan, and of what MSP and reseller agreed; percent, zero for direct customers."""
-    seller = order.consumer.reseller
-    agreed = PartnerTerms.objects.filter(reseller=seller, plan=plan).first() if seller else None
-    retail = PartnerPrice.objects.filter(reseller=seller, plan=plan).first() if seller else None
-    return {
-        "plan": plan,
-        "plan_name": plan.name,
-        "billing_model": plan.billing_model,
-        "partner_discount_percent": agreed.discount_percent if agreed else Decimal(0),
-        "retail_markup_percent": retail.markup_percent if retail else Decimal(0),
-        "retail_discount_percent": retail.discount_percent if retail else Decimal(0),
-    }
-
-
 def _checked_details(managers: Iterable[int], *, login: str, email: str, role: str, but_for: Order | None = None) -> dict[str, str]:
     """What is given must be right; what is not given stays empty until the order is executed."""
     if role and role not in TenantUser.Role.values:
@@ -394,6 +306,6 @@ def _checked_details(managers: Iterable[int], *, login: str, email: str, role: s
 
 
 def _check_all_given(details: dict[str, str]) -> None:
-    for field, label in queries.ACCOUNT_FIELDS.items():
+    for field, label in tracking.ACCOUNT_FIELDS.items():
         if not details[field]:
             raise FieldRefused(field, f"{label} is missing: Acronis needs it to create the user.")

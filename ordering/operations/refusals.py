@@ -9,7 +9,7 @@ from catalog.models import Plan, Term
 from catalog.queries.offers import Offer
 from common.errors import DomainError, FieldRefused
 from ordering.models import LARGEST_QUANTITY, Order, largest_quantity
-from ordering.queries import Step, login_is_known
+from ordering.queries.checkouts import Step, login_is_known
 from provisioning.operations import logins
 
 QUANTITY_SENTENCE = "Pay-as-you-go products are ordered with quantity 1."

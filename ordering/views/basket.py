@@ -11,12 +11,13 @@ from accounts.models import Organization
 from catalog.models import Plan
 from common import clock
 from common.errors import DomainError, FieldRefused
-from ordering import queries
 from ordering.forms import ConsumerForm, FixedLineForm, LineSettingsForm, NewCustomerForm, line_form, posted
 from ordering.models import Basket, BasketLine
 from ordering.operations import baskets
 from ordering.operations.baskets import LineSettings
 from ordering.operations.refusals import ONE_SUBSCRIPTION_SENTENCE, quantity_sentence, term_words
+from ordering.queries import checkouts
+from ordering.queries.items import with_included
 from ordering.views.requests import MemberRequest
 
 LineForm = LineSettingsForm | FixedLineForm
@@ -28,7 +29,7 @@ def show(request: MemberRequest) -> HttpResponse:
     basket = open_basket(request)
     if basket is None:
         return TemplateResponse(request, "ordering/basket.html", {"basket": None})
-    summary = queries.summary(basket, at=clock.now())
+    summary = checkouts.summary(basket, at=clock.now())
     if summary.withdrawn:
         return without_withdrawn_plans(request, basket)
     if summary.is_out_of_date:
@@ -45,12 +46,12 @@ def show(request: MemberRequest) -> HttpResponse:
         if action == "update" and _update(basket, lines, consumer):
             return redirect("ordering:basket")
         if action != "update" and _proceed(basket, lines, consumer):
-            state = queries.checkout(open_basket(request) or basket, at=clock.now())
+            state = checkouts.checkout(open_basket(request) or basket, at=clock.now())
             return redirect(state.missing.url_name)
     elif any(item.is_served for item in summary.items):
         messages.error(request, f"{ONE_SUBSCRIPTION_SENTENCE} {basket.consumer} has one already, or an order for one.")
     forms = [form for form in (*lines, consumer) if form is not None]
-    rows = zip(queries.with_included(summary.items), lines, strict=True)
+    rows = zip(with_included(summary.items), lines, strict=True)
     context = {
         "basket": basket,
         "summary": summary,

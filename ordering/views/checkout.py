@@ -17,12 +17,13 @@ from accounts.access import buyer_required
 from accounts.models import Organization
 from common import clock
 from common.errors import DomainError, FieldRefused
-from ordering import queries
 from ordering.forms import BillingForm, ReviewForm, ServiceDetailsForm, TermsForm, posted
 from ordering.models import Basket
 from ordering.operations import baskets, orders
 from ordering.operations.refusals import NotForSale, PricesChanged, SecondSubscription, StepMissing
-from ordering.queries import Checkout, Step
+from ordering.queries import checkouts
+from ordering.queries.checkouts import Checkout, Step
+from ordering.queries.items import with_included
 from ordering.views.basket import open_basket, with_new_prices, without_withdrawn_plans
 from ordering.views.requests import MemberRequest
 from provisioning.models import Activation, ServiceManager
@@ -39,7 +40,7 @@ def step_of_checkout(step: Step) -> Callable[[Callable[..., HttpResponse]], Call
             basket = open_basket(request)
             if basket is None:
                 return redirect("ordering:basket")
-            state = queries.checkout(basket, at=clock.now())
+            state = checkouts.checkout(basket, at=clock.now())
             if state.withdrawn:
                 return without_withdrawn_plans(request, basket)
             if state.is_out_of_date:
@@ -74,7 +75,7 @@ def billing(request: MemberRequest, state: Checkout) -> HttpResponse:
     """2: the billing information, shown for confirmation; administrators may change it."""
     buyer = state.basket.buyer
     may_edit: bool = request.acting.may_edit_billing
-    missing = queries.missing_billing_fields(buyer)
+    missing = checkouts.missing_billing_fields(buyer)
     form = None
     if request.method == "POST" and request.POST.get("action") == "save":
         if not may_edit:
@@ -125,7 +126,7 @@ def check_login(request: MemberRequest) -> HttpResponse:
     """Say whether a login is free, as a fragment to HTMX and as JSON to everybody else."""
     login = request.POST.get("login", "").strip()
     basket = open_basket(request)
-    managers = _awaiting(queries.summary(basket, at=clock.now())) if basket is not None else []
+    managers = _awaiting(checkouts.summary(basket, at=clock.now())) if basket is not None else []
     try:
         unanswered = baskets.check_login(service_managers=managers, login=login)
     except DomainError as refusal:
@@ -142,7 +143,7 @@ def check_login(request: MemberRequest) -> HttpResponse:
 @step_of_checkout(Step.REVIEW)
 def _review(request: MemberRequest, state: Checkout) -> HttpResponse:
     form = ReviewForm(initial={"basket": state.basket.key, "prices_seen": state.prices_seen})
-    context = {**_context(state, Step.REVIEW, form), "lines": queries.with_included(state.items)}
+    context = {**_context(state, Step.REVIEW, form), "lines": with_included(state.items)}
     return TemplateResponse(request, "ordering/review.html", context)
 
 
@@ -187,7 +188,7 @@ def _go_on(request: MemberRequest) -> HttpResponse:
     basket = open_basket(request)
     if basket is None:
         return redirect("ordering:basket")
-    return redirect(queries.checkout(basket, at=clock.now()).missing.url_name)
+    return redirect(checkouts.checkout(basket, at=clock.now()).missing.url_name)
 
 
 def _context(state: Checkout, step: Step, form: Any) -> dict[str, Any]:
@@ -195,7 +196,7 @@ def _context(state: Checkout, step: Step, form: Any) -> dict[str, Any]:
     return {"summary": state, "basket": state.basket, "form": form, "steps": steps, "step": step}
 
 
-def _awaiting(summary: queries.Summary) -> list[ServiceManager]:
+def _awaiting(summary: checkouts.Summary) -> list[ServiceManager]:
     return [item.plan.sold_through for item in summary.items if item.needs_user]
 
 

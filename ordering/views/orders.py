@@ -12,10 +12,10 @@ from django.views.decorators.http import require_POST
 from accounts.access import buyer_required, member_required
 from common import clock
 from common.errors import DomainError, FieldRefused
-from ordering import queries
 from ordering.forms import OrderFilterForm, ServiceDetailsForm, posted
 from ordering.models import Order, OrderLine, OrderQuerySet
 from ordering.operations import orders
+from ordering.queries import tracking
 from ordering.views.requests import MemberRequest
 from provisioning.models import TenantUser
 
@@ -81,7 +81,7 @@ def cancel(request: MemberRequest, number: str) -> HttpResponse:
 def change_service_details(request: MemberRequest, number: str) -> HttpResponse:
     """Correct login and e-mail of an order that failed or waits, for example because the login was taken meanwhile."""
     order = _own_order(request, number)
-    lines = queries.lines_with_open_details(order)
+    lines = tracking.lines_with_open_details(order)
     if not lines:
         return redirect("ordering:order", number=number)
     form = ServiceDetailsForm(posted(request), initial={"login": lines[0].login, "email": lines[0].email})
@@ -122,14 +122,14 @@ def _own_order(request: MemberRequest, number: str) -> Order:
 
 def _progress_of(request: MemberRequest, order: Order) -> dict[str, object]:
     acting = request.acting
-    progress = queries.order_progress(order, reader=acting.organization)
+    progress = tracking.order_progress(order, reader=acting.organization)
     waits = order.status in (Order.Status.PLACED, Order.Status.FAILED)
     may_change = waits and acting.may_order and order.buyer_id == acting.organization_id
     return {
         "order": order,
         "progress": progress,
         "may_retry": may_change and order.status == Order.Status.FAILED,
-        "may_correct": may_change and bool(queries.lines_with_open_details(order)),
+        "may_correct": may_change and bool(tracking.lines_with_open_details(order)),
         "may_cancel": may_change and not any(each.line.status == OrderLine.Status.COMPLETED for each in progress.lines),
         "time_zone": acting.organization.time_zone,
     }

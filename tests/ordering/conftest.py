@@ -11,10 +11,10 @@ import pytest
 from accounts.models import Organization, User
 from catalog.models import Plan, TermsDocument
 from common import clock
-from ordering import queries
 from ordering.models import Basket, Order, OrderLine
 from ordering.operations import baskets, orders
 from ordering.operations.baskets import LineSettings
+from ordering.queries import checkouts
 from provisioning.models import VendorOfferingItem
 from provisioning.operations import converging, logins
 from tests import factories
@@ -108,7 +108,7 @@ class Shop:
     def order(self, **facts: Any) -> Order:
         """An order in progress; nobody has carried out its line yet."""
         basket = self.complete(**facts)
-        seen = queries.summary(basket, at=AT).prices_seen
+        seen = checkouts.summary(basket, at=AT).prices_seen
         return orders.submit_order(basket_id=basket.pk, by=basket.owner, address=ADDRESS, at=AT, prices_seen=seen)
 
     def line(self, **facts: Any) -> OrderLine:

@@ -6,11 +6,11 @@ from django.db import IntegrityError, transaction
 from accounts.models import Organization
 from catalog.models import Plan
 from common.errors import DomainError, FieldRefused
-from ordering import queries
 from ordering.models import Basket, TermsAcceptance
 from ordering.operations import baskets, refusals
 from ordering.operations.baskets import LineSettings
-from ordering.queries import Step
+from ordering.queries import checkouts
+from ordering.queries.checkouts import Step
 from provisioning.operations import logins
 from tests import factories
 from tests.ordering.conftest import ADDRESS, AT
@@ -261,11 +261,11 @@ def test_without_published_terms_nothing_can_be_ordered(shop):
 
 def test_a_newer_version_of_the_terms_must_be_accepted_too(shop):
     basket = shop.complete()
-    assert queries.checkout(basket, at=AT).missing is Step.REVIEW
+    assert checkouts.checkout(basket, at=AT).missing is Step.REVIEW
 
     factories.TermsDocumentFactory(version="2026-10", published_at=AT)
 
-    assert queries.checkout(basket, at=AT).missing is Step.TERMS
+    assert checkouts.checkout(basket, at=AT).missing is Step.TERMS
 
 
 @pytest.mark.parametrize("field", ["address_line1", "city", "postcode", "billing_email"])
@@ -281,7 +281,7 @@ def test_hong_kong_has_no_postcodes(shop):
     customer = shop.personas.direct_customer
     customer.country, customer.postcode = "HK", ""
 
-    assert queries.missing_billing_fields(customer) == []
+    assert checkouts.missing_billing_fields(customer) == []
 
 
 @pytest.mark.parametrize("login", ["", "ab", "jane doe", "jané", "a" * 201])
@@ -345,17 +345,17 @@ def test_a_withdrawn_plan_is_taken_out_with_a_sentence(shop):
 
 def test_service_details_are_a_step_only_for_a_consumer_without_a_user(shop):
     basket = shop.confirmed()
-    assert queries.checkout(basket, at=AT).steps == [Step.TERMS, Step.BILLING, Step.SERVICE_DETAILS, Step.REVIEW]
+    assert checkouts.checkout(basket, at=AT).steps == [Step.TERMS, Step.BILLING, Step.SERVICE_DETAILS, Step.REVIEW]
 
     tenant = factories.TenantFactory(organization=basket.buyer, service_manager=shop.plan.service_manager)
     factories.TenantUserFactory(tenant=tenant)
 
-    state = queries.checkout(basket, at=AT)
+    state = checkouts.checkout(basket, at=AT)
     assert state.steps == [Step.TERMS, Step.BILLING, Step.REVIEW]
 
 
 def test_the_first_invoice_comes_on_the_first_of_next_month(shop):
-    summary = queries.summary(shop.basket(), at=AT)
+    summary = checkouts.summary(shop.basket(), at=AT)
 
     assert (summary.first_invoice_on.isoformat(), summary.usage_until.isoformat()) == ("2026-11-01", "2026-10-31")
 

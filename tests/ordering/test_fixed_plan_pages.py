@@ -8,8 +8,8 @@ from django.urls import reverse
 
 from accounts.models import Membership
 from catalog.models import ModuleItem, Plan, PlanPrice
-from ordering import queries
 from ordering.models import Basket, Order
+from ordering.queries import checkouts
 from tests import factories
 from tests.ordering.conftest import AT
 
@@ -315,7 +315,7 @@ def test_a_viewer_orders_nothing(fixed):
     basket = fixed.complete()
     Membership.objects.filter(user=p.dora).update(role=Membership.Role.VIEWER)
 
-    answer = p.client("dora").post(REVIEW, {"basket": basket.key, "prices_seen": queries.summary(basket, at=AT).prices_seen})
+    answer = p.client("dora").post(REVIEW, {"basket": basket.key, "prices_seen": checkouts.summary(basket, at=AT).prices_seen})
 
     assert answer.status_code == 403
     assert not Order.objects.exists()

@@ -12,10 +12,11 @@ from accounts.models import Organization
 from catalog.models import ModuleSettings, Plan, PlanPrice
 from catalog.queries.offers import SoldPrice
 from common.errors import DomainError, FieldRefused
-from ordering import module_wishes, queries
+from ordering import module_wishes
 from ordering.models import BasketLine, Order, OrderLine
 from ordering.operations import baskets, execution, orders, refusals
 from ordering.operations.baskets import LineSettings
+from ordering.queries import checkouts
 from provisioning.models import Service, VendorStorage
 from tests import factories
 from tests.ordering.conftest import ADDRESS, AT
@@ -48,7 +49,7 @@ def configure(basket, *, consumer=None, complete=True, **settings):
 
 def submit(basket, **facts):
     """Place the order at what the basket costs now, unless told what was seen."""
-    seen = queries.summary(basket, at=AT).prices_seen
+    seen = checkouts.summary(basket, at=AT).prices_seen
     given = {"by": basket.owner, "address": ADDRESS, "at": AT, "prices_seen": seen}
     return orders.submit_order(basket_id=basket.pk, **{**given, **facts})
 
@@ -152,7 +153,7 @@ def test_the_database_refuses_impossible_order_lines(fixed, facts):
 def test_the_buyer_is_told_price_setup_fee_and_overage_of_all_units(fixed):
     basket = add(fixed, quantity=3, term_months=12)
 
-    item = queries.summary(basket, at=AT).items[0]
+    item = checkouts.summary(basket, at=AT).items[0]
 
     assert item.cost_facts == [
         ("Price", "600.00 EUR (3 × 200.00 EUR) for 12 months, excl. VAT"),
@@ -165,7 +166,7 @@ def test_a_reseller_is_told_its_cost_its_customers_price_and_the_margin(fixed):
     p = fixed.personas
     basket = add(fixed, owner=p.alice, buyer=p.reseller, quantity=2)
 
-    facts = dict(queries.summary(basket, at=AT).items[0].cost_facts)
+    facts = dict(checkouts.summary(basket, at=AT).items[0].cost_facts)
 
     assert facts["Your cost"].startswith("32.00 EUR (2 × 16.00 EUR) for 1 month")
     assert facts["Your customer pays"].startswith("41.60 EUR (2 × 20.80 EUR) for 1 month")
@@ -181,7 +182,7 @@ def test_a_customer_with_another_currency_pays_the_retail_of_that_currency(fixed
     configure(basket, consumer=p.resellers_customer)
     basket.refresh_from_db()
 
-    facts = dict(queries.summary(basket, at=AT).items[0].cost_facts)
+    facts = dict(checkouts.summary(basket, at=AT).items[0].cost_facts)
 
     assert facts["Your cost"].startswith("16.00 EUR")
     assert facts["Your customer pays"].startswith("31.20 CHF")
@@ -204,14 +205,14 @@ def test_a_resellers_customer_sees_retail_alone(fixed):
     p = fixed.personas
     basket = add(fixed, owner=p.carol, buyer=p.resellers_customer)
 
-    facts = queries.summary(basket, at=AT).items[0].cost_facts
+    facts = checkouts.summary(basket, at=AT).items[0].cost_facts
 
     assert [label for label, _ in facts] == ["Price", "Setup fee", "Overage price"]
     assert facts[0][1].startswith("20.80 EUR")
 
 
 def test_nothing_is_due_now_and_the_first_invoice_comes_on_the_first(fixed):
-    summary = queries.summary(add(fixed, term_months=12), at=AT)
+    summary = checkouts.summary(add(fixed, term_months=12), at=AT)
 
     assert summary.due_now == 0
     assert summary.items[0].billing == [
@@ -223,7 +224,7 @@ def test_nothing_is_due_now_and_the_first_invoice_comes_on_the_first(fixed):
 def test_a_free_trial_says_how_long_nothing_is_billed(fixed):
     ModuleSettings.objects.filter(plan=fixed.plan).update(is_free_trial=True, trial_days=14)
 
-    summary = queries.summary(add(fixed), at=AT)
+    summary = checkouts.summary(add(fixed), at=AT)
 
     assert summary.items[0].billing[0] == "Free trial: nothing is billed for the first 14 days."
 
@@ -241,7 +242,7 @@ def test_a_changed_price_is_said_once_and_then_told(fixed):
         f"The price of {fixed.plan} has changed: the price for 1 month is 22.00 EUR instead of 20.00 EUR, the setup fee is "
         "0.00 EUR instead of 10.00 EUR, the overage price is none instead of 0.10 EUR per GB."
     ]
-    assert not queries.summary(basket, at=AT).is_out_of_date
+    assert not checkouts.summary(basket, at=AT).is_out_of_date
     assert baskets.bring_up_to_date(basket_id=basket.pk, at=AT) == []
 
 
@@ -316,7 +317,7 @@ def test_an_order_at_prices_nobody_saw_is_refused_and_nothing_is_ordered(fixed):
 @pytest.mark.parametrize("change", ["price", "quantity", "term"])
 def test_what_changed_between_review_and_placing_is_not_ordered(fixed, change):
     basket = fixed.complete()
-    seen = queries.summary(basket, at=AT).prices_seen
+    seen = checkouts.summary(basket, at=AT).prices_seen
     if change == "price":
         reprice(fixed.plan, overage_price=Decimal("0.11"))
     else:
@@ -331,7 +332,7 @@ def test_what_changed_between_review_and_placing_is_not_ordered(fixed, change):
 def test_a_changed_markup_is_a_changed_price_for_the_reseller(fixed):
     p = fixed.personas
     basket = fixed.complete(owner=p.alice, buyer=p.reseller, consumer=p.resellers_customer)
-    seen = queries.summary(basket, at=AT).prices_seen
+    seen = checkouts.summary(basket, at=AT).prices_seen
     fixed.plan.partner_prices.update(markup_percent=40)
 
     with pytest.raises(refusals.PricesChanged):
@@ -354,7 +355,7 @@ def test_a_term_withdrawn_at_the_last_moment_leads_back_to_the_basket(fixed):
     with pytest.raises(refusals.StepMissing) as refusal:
         submit(basket)
 
-    assert refusal.value.step is queries.Step.BASKET
+    assert refusal.value.step is checkouts.Step.BASKET
 
 
 def test_items_the_service_manager_lacks_are_refused_at_purchase(fixed):

@@ -6,9 +6,9 @@ import pytest
 from django.urls import reverse
 
 from catalog.models import ModuleSettings
-from ordering import queries
 from ordering.models import Order, OrderLine
 from ordering.operations import execution, orders
+from ordering.queries import checkouts
 from provisioning import vendor
 from tests import factories
 from tests.ordering.conftest import AT, Shop
@@ -170,7 +170,7 @@ def test_quotas_the_vendor_cannot_count_are_refused(shop):
     basket = shop.complete(quantity=10_000)
 
     answer = shop.personas.client("dora").post(
-        "/checkout/review/", {"basket": basket.key, "prices_seen": queries.summary(basket, at=AT).prices_seen}, follow=True
+        "/checkout/review/", {"basket": basket.key, "prices_seen": checkouts.summary(basket, at=AT).prices_seen}, follow=True
     )
 
     assert "more than Acronis can count" in answer.content.decode()

@@ -13,9 +13,9 @@ from post_office.models import Email
 from accounts.models import Organization
 from catalog.models import PartnerTerms, Plan
 from common.errors import DomainError, FieldRefused, IllegalTransition
-from ordering import queries
 from ordering.models import Basket, Order, OrderLine
 from ordering.operations import orders, refusals
+from ordering.queries import tracking
 from provisioning.models import Service, TenantUser
 from provisioning.operations.users import UserExists
 from tests import factories
@@ -331,7 +331,7 @@ def test_a_plan_the_buyer_may_not_have_is_refused_in_the_bss(shop):
 def test_execution_waits_for_role_login_and_email(shop, no_worker):
     order = create(shop, login="", email="", role="")
 
-    missing = queries.missing_before_execution(order)
+    missing = tracking.missing_before_execution(order)
     with pytest.raises(refusals.NotReady, match="Login Username is missing"):
         orders.execute_order(order_id=order.pk, by=shop.personas.mira, at=AT)
 
@@ -356,7 +356,7 @@ def test_nothing_is_missing_for_a_consumer_with_a_user(shop):
     tenant = factories.TenantFactory(organization=shop.personas.direct_customer, service_manager=shop.plan.service_manager)
     factories.TenantUserFactory(tenant=tenant)
 
-    assert queries.missing_before_execution(create(shop, login="", email="", role="")) == []
+    assert tracking.missing_before_execution(create(shop, login="", email="", role="")) == []
 
 
 def test_executing_twice_rings_once(shop, no_worker):

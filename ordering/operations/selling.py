@@ -1,0 +1,104 @@
+"""What is sold: the prices at each level, the module setting and the agreements that an order line copies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from accounts.models import Organization
+from catalog.models import PartnerPrice, PartnerTerms, Plan
+from catalog.pricing import Level
+from catalog.provisioned import wish_of_plan
+from catalog.queries.offers import SoldPrice, sold_prices
+from ordering import module_wishes
+from ordering.costs import fingerprint, of_sale
+from ordering.models import Order
+from ordering.operations import refusals
+from ordering.queries import checkouts
+from provisioning.models import VendorOfferingItem
+from provisioning.operations.wishes import ServiceWish
+
+# Steps: inside the caller's transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What one line is sold as: prices at each level, and what is provisioned."""
+
+    term_months: int
+    prices: list[SoldPrice]
+    wish: ServiceWish
+    module_wish: dict[str, Any]
+
+    def copied(self) -> dict[str, Any]:
+        """Return what the order line copies of it."""
+        return {
+            "quantity": self.wish.quantity,
+            "term_months": self.term_months,
+            "prices": [price.as_json() for price in self.prices],
+            "module_wish": self.module_wish,
+            "protection_model": self.wish.protection_model,
+            "file_sync_model": self.wish.file_sync_model,
+        }
+
+
+def sale_of(
+    plan: Plan,
+    *,
+    consumer: Organization,
+    quantity: int,
+    term_months: int,
+    protection_model: str,
+    file_sync_model: str,
+    on: date,
+) -> Sale:
+    """
+    :raises NoPrice: a fixed plan has no price for the term in a currency that the sale needs.
+    :raises DomainError: the module setting of the plan is incomplete, or asks for items the service manager lacks.
+    """
+    wish = wish_of_plan(plan, protection_model=protection_model, file_sync_model=file_sync_model, quantity=quantity)
+    found = VendorOfferingItem.objects.filter(service_manager=plan.sold_through_id, name__in=wish.items)
+    settings = getattr(plan, "module_settings", None)
+    module_wish = module_wishes.as_json(
+        wish,
+        mirrored={item.name: item for item in found} if wish.items else {},
+        trial_days=settings.trial_days if settings is not None and settings.is_free_trial else None,
+    )
+    prices = sold_prices(plan, term_months=term_months, consumer=consumer, on=on) if plan.is_fixed else []
+    return Sale(term_months, prices, wish, module_wish)
+
+
+def check_prices_seen(state: checkouts.Checkout, sales: Sequence[Sale], prices_seen: str) -> None:
+    """
+    :raises PricesChanged: what is about to be sold is not what the buyer saw.
+    """
+    whose = Level.WHOLESALE if state.basket.buyer.kind == Organization.Kind.RESELLER else None
+    sold = []
+    for item, sale in zip(state.items, sales, strict=True):
+        cost = of_sale(sale.prices, quantity=sale.wish.quantity, term_months=sale.term_months, whose=whose)
+        if cost is not None:
+            sold.append(checkouts.price_seen(item.line, cost))
+    if fingerprint(sold) != prices_seen:
+        raise refusals.PricesChanged("The prices or your basket have changed since you saw them. Nothing is ordered yet.")
+
+
+def editions_of(plan: Plan) -> tuple[str, str]:
+    """Return the licensing models of a fixed plan; both empty where it has no module setting."""
+    settings = getattr(plan, "module_settings", None)
+    return (settings.protection_model, settings.file_sync_model) if settings is not None else ("", "")
+
+
+def agreed_terms(order: Order, plan: Plan) -> dict[str, object]:
+    """What an order line copies of its plan, and of what MSP and reseller agreed; percent, zero for direct customers."""
+    seller = order.consumer.reseller
+    agreed = PartnerTerms.objects.filter(reseller=seller, plan=plan).first() if seller else None
+    retail = PartnerPrice.objects.filter(reseller=seller, plan=plan).first() if seller else None
+    return {
+        "plan": plan,
+        "plan_name": plan.name,
+        "billing_model": plan.billing_model,
+        "partner_discount_percent": agreed.discount_percent if agreed else Decimal(0),
+        "retail_markup_percent": retail.markup_percent if retail else Decimal(0),
+        "retail_discount_percent": retail.discount_percent if retail else Decimal(0),
+    }

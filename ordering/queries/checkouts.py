@@ -1,0 +1,204 @@
+"""How far a basket has come on its way through the checkout, and what the pages beside it tell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Lower
+
+from accounts.models import Organization, local_date
+from catalog.models import TermsDocument
+from common.periods import add_months
+from ordering.costs import Cost, fingerprint
+from ordering.models import Basket, BasketLine, Order, OrderLine, TermsAcceptance
+from ordering.queries.items import Item, items_of
+from provisioning.models import Service, TenantUser
+
+# Countries that have no postal codes (Universal Postal Union, postal addressing systems); everywhere else one is asked for.
+# fmt: off
+WITHOUT_POSTCODE = frozenset(
+    {
+        "AE", "AG", "AO", "AW", "BF", "BI", "BJ", "BO", "BS", "BW", "BZ", "CD", "CF", "CG", "CI", "CK", "CM", "DJ", "DM",
+        "ER", "FJ", "GA", "GD", "GM", "GQ", "GY", "HK", "KI", "KM", "KN", "KP", "LY", "ML", "MO", "MR", "MW", "NR", "NU",
+        "QA", "RW", "SB", "SC", "SL", "SR", "ST", "SY", "TD", "TF", "TG", "TK", "TL", "TO", "TV", "UG", "VU", "YE", "ZW",
+    }
+)
+# fmt: on
+
+
+class Step(StrEnum):
+    """A page on the way from the basket to the order, in the order they come."""
+
+    BASKET = "basket"
+    TERMS = "terms"
+    BILLING = "billing"
+    SERVICE_DETAILS = "service_details"
+    REVIEW = "review"
+
+    @property
+    def heading(self) -> str:
+        return _HEADINGS[self]
+
+    @property
+    def url_name(self) -> str:
+        return f"ordering:{self}"
+
+
+_HEADINGS = {
+    Step.BASKET: "Basket",
+    Step.TERMS: "Terms of use",
+    Step.BILLING: "Billing information",
+    Step.SERVICE_DETAILS: "Service details",
+    Step.REVIEW: "Review",
+}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the pages beside a basket always tell."""
+
+    basket: Basket
+    items: list[Item]
+    first_invoice_on: date
+    usage_until: date
+    """The last day that the first invoice bills."""
+
+    @property
+    def due_now(self) -> Decimal:
+        """Pay-as-you-go and fixed postpaid are billed afterwards: nothing."""
+        return Decimal(0)
+
+    @property
+    def withdrawn(self) -> list[Item]:
+        return [item for item in self.items if not item.is_for_sale]
+
+    @property
+    def is_out_of_date(self) -> bool:
+        return any(item.is_out_of_date for item in self.items)
+
+    @property
+    def is_by_use(self) -> bool:
+        """Everything in it is billed by use alone."""
+        return not any(item.plan.is_fixed for item in self.items)
+
+    @property
+    def prices_seen(self) -> str:
+        """What its buyer agrees to by ordering: changes with every figure, term and quantity. Empty where all is priced by use."""
+        return fingerprint(price_seen(item.line, item.cost) for item in self.items if item.cost is not None)
+
+    @property
+    def needs_service_details(self) -> bool:
+        return any(item.needs_user for item in self.items)
+
+
+@dataclass(frozen=True)
+class Checkout(Summary):
+    """How far a basket has come."""
+
+    terms: Sequence[TermsDocument]
+    """The newest published version of each document."""
+    accepted_terms: frozenset[int]
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps that this buyer has."""
+        return [
+            step for step in Step if step is not Step.BASKET and (step is not Step.SERVICE_DETAILS or self.needs_service_details)
+        ]
+
+    @property
+    def missing(self) -> Step:
+        """The first step that is not done yet; the review when everything is."""
+        return next((step for step in [Step.BASKET, *self.steps] if not self.is_done(step)), Step.REVIEW)
+
+    def is_done(self, step: Step) -> bool:
+        match step:
+            case Step.BASKET:
+                usable = [item.is_for_sale and item.is_configured and not item.is_served for item in self.items]
+                return bool(usable) and all(usable) and self.basket.consumer_id is not None
+            case Step.TERMS:
+                return bool(self.terms) and self.accepted_terms.issuperset(document.pk for document in self.terms)
+            case Step.BILLING:
+                return self.basket.billing_confirmed_at is not None and not missing_billing_fields(self.basket.buyer)
+            case Step.SERVICE_DETAILS:
+                return not self.needs_service_details or bool(self.basket.login and self.basket.email)
+            case Step.REVIEW:
+                return False
+
+    def is_reachable(self, step: Step) -> bool:
+        """Whether every step before ``step`` is done."""
+        way = [Step.BASKET, *self.steps]
+        return step in way and way.index(step) <= way.index(self.missing)
+
+
+def newest_terms(at: datetime) -> QuerySet[TermsDocument]:
+    """The newest version of each document that is published at ``at``."""
+    published = TermsDocument.objects.filter(published_at__lte=at)
+    return published.order_by("title", "-published_at", "-pk").distinct("title")
+
+
+def missing_billing_fields(organization: Organization) -> list[str]:
+    """Name the fields an invoice cannot do without and ``organization`` has not filled."""
+    required = ["name", "billing_email", "address_line1", "city", "country"]
+    if organization.country not in WITHOUT_POSTCODE:
+        required.append("postcode")
+    return [name for name in required if not getattr(organization, name).strip()]
+
+
+def price_seen(line: BasketLine, cost: Cost) -> list[Any]:
+    """Return the part of one line in `Summary.prices_seen`."""
+    return [line.plan_id, line.term_months, line.quantity, cost.as_seen()]
+
+
+def summary(basket: Basket, *, at: datetime) -> Summary:
+    """
+    Return what lies in ``basket``, whose buyer and consumer are loaded: one query.
+
+    Where a fixed plan lies in it, one more; with a reseller two or three for what was agreed, and the same again for a customer
+    that has another currency than its reseller.
+    """
+    return Summary(**_summary(basket, at))
+
+
+def checkout(basket: Basket, *, at: datetime) -> Checkout:
+    """Return how far ``basket``, whose buyer and consumer are loaded, has come: `summary` and one query."""
+    acceptances = TermsAcceptance.objects.filter(basket=basket, document=OuterRef("pk"))
+    terms = list(newest_terms(at).annotate(is_accepted=Exists(acceptances)))
+    accepted = frozenset(document.pk for document in terms if document.is_accepted)
+    return Checkout(**_summary(basket, at), terms=terms, accepted_terms=accepted)
+
+
+def is_served(consumer: Organization, service_manager_ids: Sequence[int]) -> bool:
+    """Whether ``consumer`` has a live service at one of the service managers, or an order for one that is not given up."""
+    live = Service.objects.live().filter(organization=consumer, service_manager__in=service_manager_ids)
+    ordered = OrderLine.objects.unfinished().filter(order__consumer=consumer, plan__service_manager__in=service_manager_ids)
+    return live.exists() or ordered.exists()
+
+
+def login_is_known(login: str, service_manager_ids: Sequence[int], *, but_for: Order | None = None) -> bool:
+    """Whether one of our users at these service managers, or another order that is not given up, has this login."""
+    ours = (
+        TenantUser.objects.live()
+        .annotate(login_lower=Lower("login"))
+        .filter(service_manager__in=service_manager_ids, login_lower=login.lower())
+    )
+    ordered = OrderLine.objects.unfinished().filter(plan__service_manager__in=service_manager_ids, login__iexact=login)
+    if but_for is not None:
+        own_tenants = but_for.lines.filter(service__isnull=False).values("service__tenant")
+        ours, ordered = ours.exclude(tenant__in=own_tenants), ordered.exclude(order=but_for)
+    return ours.exists() or ordered.exists()
+
+
+def _summary(basket: Basket, at: datetime) -> dict[str, Any]:
+    seller = basket.buyer.parent or basket.buyer
+    next_month = add_months(local_date(at, seller).replace(day=1), 1)
+    return {
+        "basket": basket,
+        "items": items_of(basket, at),
+        "first_invoice_on": next_month,
+        "usage_until": next_month - timedelta(days=1),
+    }
