@@ -3,6 +3,8 @@ The invoice as a PDF: A4, one column, with the fonts inside, so that every name 
 
 Two passes: first the lines, totals and payment details are set onto as many sheets as they need, then the sheets are drawn, each
 with its number and the number of all. The same issued invoice gives the same bytes.
+
+Streams are written as bytes, not as text of base 85: that is for channels of seven bits, and makes a document larger and slower.
 """
 
 from collections.abc import Iterator
@@ -16,9 +18,12 @@ from typing import Any, NamedTuple
 
 from django.db.models import F
 from django.db.models.fields.json import KT
+from PIL import Image
+from reportlab import rl_config
 from reportlab.graphics.barcode.qrencoder import QRCode, QRErrorCorrectLevel
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
@@ -26,7 +31,10 @@ from reportlab.pdfgen.canvas import Canvas
 from billing.models import Invoice
 from billing.payment_code import payment_code
 from billing.printed import days_text, printed_quantity, quantity_text, unit_text
+from billing.queries.sellers import logo_of, seller_as_printed
 from common.templatetags import show
+
+rl_config.useA85 = 0
 
 _FONTS = Path(__file__).with_name("fonts")
 PLAIN, BOLD = "Cloudtill", "Cloudtill-Bold"
@@ -40,6 +48,8 @@ INK, QUIET, LINE, ACCENT, WASH, MARK, BLACK = "#1b2126", "#545d66", "#d9dee2", "
 SMALL, TEXT, LARGE, HUGE = 8.0, 9.0, 14.0, 20.0
 _ONE_DAY = timedelta(days=1)
 QR_SIZE = 92.0
+LOGO_BOX = 180.0, 52.0
+POINTS_PER_PIXEL = 72 / 96
 
 
 class Column(NamedTuple):
@@ -82,6 +92,16 @@ class Rule(NamedTuple):
 class Ground(NamedTuple):
     y: float
     height: float
+
+
+class Picture(NamedTuple):
+    """The seller's logo, its lower left corner at ``x``, ``y``."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    image: ImageReader
 
 
 class Code(NamedTuple):
@@ -136,7 +156,7 @@ class PrintedLine:
 def invoice_pdf(invoice: Invoice) -> bytes:
     """Return ``invoice`` as a PDF; a draft shows who sells and buys as they are now and is marked DRAFT on every sheet."""
     is_draft = invoice.status == Invoice.Status.DRAFT
-    seller = invoice.seller.billing_snapshot() if is_draft else invoice.seller_copy
+    seller = seller_as_printed(invoice) if is_draft else invoice.seller_copy
     buyer = invoice.buyer.billing_snapshot() if is_draft else invoice.buyer_copy
     sheets = Sheets()
     _head(sheets, invoice, seller, buyer)
@@ -160,6 +180,7 @@ def _head(sheets: Sheets, invoice: Invoice, seller: dict[str, Any], buyer: dict[
         ("Period", days_text(invoice.period_start, invoice.period.last_day)),
     ]
     left = Sheets(y=TOP)
+    _logo(left, seller)
     left.write(seller["name"], width=middle - LEFT - 20, font=BOLD, size=LARGE, colour=ACCENT)
     right = Sheets(y=TOP)
     right.write(title, x=middle, width=RIGHT - middle, font=BOLD, size=HUGE)
@@ -171,6 +192,27 @@ def _head(sheets: Sheets, invoice: Invoice, seller: dict[str, Any], buyer: dict[
     sheets.put(*left.sheets[0], *right.sheets[0])
     sheets.y = min(left.y, right.y) - 24
     _parties(sheets, middle, seller, buyer)
+
+
+def _logo(column: Sheets, seller: dict[str, Any]) -> None:
+    """Set the logo above the seller's name, as large as its box allows and not larger than it is at 96 pixels an inch."""
+    logo = logo_of(seller)
+    if logo is None:
+        return
+    scale = min(LOGO_BOX[0] / logo.width, LOGO_BOX[1] / logo.height, POINTS_PER_PIXEL)
+    width, height = logo.width * scale, logo.height * scale
+    column.y -= height
+    column.put(Picture(LEFT, column.y, width, height, _image(logo.sha256, bytes(logo.png))))
+    column.y -= 6
+
+
+@lru_cache(maxsize=64)
+def _image(sha256: str, png: bytes) -> ImageReader:
+    """Read a logo once for all its invoices; what is see-through becomes the white of the paper."""
+    picture = Image.open(BytesIO(png)).convert("RGBA")
+    paper = Image.new("RGB", picture.size, "white")
+    paper.paste(picture, mask=picture.getchannel("A"))
+    return ImageReader(paper)
 
 
 def _parties(sheets: Sheets, middle: float, seller: dict[str, Any], buyer: dict[str, Any]) -> None:
@@ -375,7 +417,7 @@ def _draw(sheets: Sheets, invoice: Invoice, seller: dict[str, Any], *, is_draft:
     return drawn.getvalue()
 
 
-def _draw_part(canvas: Canvas, part: Text | Rule | Ground | Code) -> None:
+def _draw_part(canvas: Canvas, part: Text | Rule | Ground | Picture | Code) -> None:
     if isinstance(part, Text):
         canvas.setFont(part.font, part.size)
         canvas.setFillColor(_colour(part.colour))
@@ -387,6 +429,8 @@ def _draw_part(canvas: Canvas, part: Text | Rule | Ground | Code) -> None:
     elif isinstance(part, Ground):
         canvas.setFillColor(_colour(WASH))
         canvas.rect(LEFT, part.y, RIGHT - LEFT, part.height, stroke=0, fill=1)
+    elif isinstance(part, Picture):
+        canvas.drawImage(part.image, part.x, part.y, part.width, part.height)
     else:
         _draw_code(canvas, part)
 

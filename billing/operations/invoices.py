@@ -10,6 +10,7 @@ from sequences import get_next_value
 from accounts.models import Organization, User
 from billing import emails
 from billing.models import Invoice, ParkedAccount
+from billing.queries.sellers import seller_as_printed
 from common.errors import DomainError
 from common.periods import Period
 
@@ -42,7 +43,7 @@ def issue_invoice(*, invoice_id: int, on: date, by: User | None) -> Invoice:
     """
     buyer_id = Invoice.objects.values_list("buyer_id", flat=True).get(pk=invoice_id)
     buyer = Organization.objects.locked().get(pk=buyer_id)  # as a billing run does: first the buyer, then the invoice
-    invoice = Invoice.objects.locked().select_related("seller", "venture").get(pk=invoice_id)
+    invoice = Invoice.objects.locked().select_related("seller", "venture__logo").get(pk=invoice_id)
     if invoice.status == Invoice.Status.ISSUED:
         return invoice
     _check_issuable(invoice, on)
@@ -89,7 +90,7 @@ def _issue(invoice: Invoice, buyer: Organization, on: date) -> None:
     invoice.number = f"{prefix}-{get_next_value(f'invoice:{prefix}', initial_value=1):05d}"
     invoice.issued_on = on
     invoice.due_on = on + timedelta(days=buyer.payment_terms_days)
-    invoice.seller_copy = invoice.seller.billing_snapshot()
+    invoice.seller_copy = seller_as_printed(invoice)
     invoice.buyer_copy = buyer.billing_snapshot()
     invoice.save(update_fields=["status", "number", "issued_on", "due_on", "seller_copy", "buyer_copy"])
 

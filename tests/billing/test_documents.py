@@ -7,6 +7,7 @@ from io import BytesIO
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from pypdf import PdfReader
 
 from billing.documents import PLAIN, TEXT, invoice_pdf, wrap
@@ -15,6 +16,8 @@ from billing.operations.invoices import issue_invoice
 from billing.operations.runs import run_billing
 from billing.payment_code import find_iban, payment_code
 from billing.printed import quantity_text, unit_text
+from catalog.models import Logo, Marketplace, Venture
+from catalog.operations.logos import keep_logo
 from tests import factories
 from tests.billing.making import GIB, NOVEMBER_1, OCTOBER, SERVERS, STORAGE, STORAGE_RATE, rate_card, subscribe, use
 from tests.conftest import Personas
@@ -154,3 +157,76 @@ def test_quantities_are_written_without_needless_zeros(quantity: str, text: str)
 @pytest.mark.parametrize(("quantity", "unit", "text"), [("1", "unit", "unit"), ("3", "unit", "units"), ("2", "GiB", "GiB")])
 def test_units_have_a_plural_where_words_do(quantity: str, unit: str, text: str) -> None:
     assert unit_text(Decimal(quantity), unit) == text
+
+
+# --- Whose logo and address -----------------------------------------------------------------------------------------------------
+
+
+def logo(colour: str = "#0f766e", size: tuple[int, int] = (300, 100)) -> Logo:
+    file = BytesIO()
+    Image.new("RGBA", size, colour).save(file, "PNG")
+    return keep_logo(file, NOVEMBER_1)
+
+
+def pictures(pdf: bytes) -> list[tuple[int, int]]:
+    return [picture.image.size for picture in PdfReader(BytesIO(pdf)).pages[0].images if picture.image is not None]
+
+
+@pytest.mark.django_db
+def test_the_msps_invoice_has_the_logo_and_address_of_its_venture(personas: Personas) -> None:
+    draft = draft_for(personas, "Zoe KG")
+    own = {"address_line1": "Speicherstadt 5", "postcode": "20457", "city": "Hamburg", "country": "DE"}
+    Venture.objects.filter(pk=draft.venture_id).update(logo=logo(), **own)
+    draft = Invoice.objects.get()
+
+    assert pictures(invoice_pdf(draft)) == [(300, 100)]
+    issued = issue(draft)
+
+    pdf = invoice_pdf(issued)
+    assert pictures(pdf) == [(300, 100)]
+    assert "Speicherstadt 5 20457 Hamburg Germany" in pages(pdf)[0]
+    assert issued.seller_copy["name"] == personas.msp.name
+
+
+@pytest.mark.django_db
+def test_an_issued_invoice_keeps_the_logo_and_address_it_was_issued_with(personas: Personas) -> None:
+    draft = draft_for(personas, "Zoe KG")
+    Venture.objects.filter(pk=draft.venture_id).update(logo=logo(), address_line1="Speicherstadt 5")
+    issued = issue(Invoice.objects.get())
+    before = invoice_pdf(issued)
+
+    Venture.objects.update(logo=logo("#a61b1b"), address_line1="Elsewhere 1")
+
+    assert invoice_pdf(Invoice.objects.get()) == before
+
+
+@pytest.mark.django_db
+def test_without_a_logo_and_address_the_msps_own_address_is_printed(personas: Personas) -> None:
+    issued = issue(draft_for(personas, "Zoe KG"))
+
+    assert issued.seller_copy == personas.msp.billing_snapshot()
+    assert pictures(invoice_pdf(issued)) == []
+
+
+@pytest.mark.django_db
+def test_a_resellers_invoice_has_the_logo_of_its_marketplace_and_its_own_address(personas: Personas) -> None:
+    Marketplace.objects.create(reseller=personas.reseller, slug="alster", title="Alster", logo=logo(size=(90, 90)))
+    draft_for(personas, "Zoe KG")
+    run_billing(seller_id=personas.reseller.pk, period=OCTOBER, at=NOVEMBER_1)
+    Venture.objects.update(logo=logo(), address_line1="Speicherstadt 5")
+
+    issued = issue(Invoice.objects.get(seller=personas.reseller))
+
+    assert pictures(invoice_pdf(issued)) == [(90, 90)]
+    assert issued.seller_copy["address"] == personas.reseller.address_lines
+
+
+@pytest.mark.django_db
+def test_a_logo_of_any_shape_stays_beside_the_facts(personas: Personas) -> None:
+    draft = draft_for(personas, "Zoe KG")
+    for size in ((600, 20), (30, 200), (1, 1)):
+        Venture.objects.filter(pk=draft.venture_id).update(logo=logo(size=size))
+
+        (page,) = pages(invoice_pdf(Invoice.objects.get()))
+
+        assert "Draft, not issued" in page
