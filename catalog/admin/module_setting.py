@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 
 from accounts.models import Organization
 from catalog import module_rules as rules
-from catalog.forms.module_setting import AccountForm, ModuleSettingForm, carried_over, saved_values, suggested
+from catalog.forms.module_setting import AccountForm, ModuleSettingForm, carried_over, said_of_protection, saved_values, suggested
 from catalog.models import ModuleSettings, Plan
 from catalog.operations import module_settings as operations
 from catalog.operations.module_preview import TenantPreview, preview_settings
@@ -98,10 +98,10 @@ class ModuleSettingPages(BssAdmin):
         self, plan: Plan, settings: ModuleSettings | None, typed: QueryDict | None, asked_manager: str | None
     ) -> dict[str, Any]:
         """Return what the fields begin with: what was typed, else what is saved."""
+        saved = saved_values(plan, settings)
         if typed is None:
-            saved = saved_values(plan, settings)
             return saved | ({"service_manager": id_sent(asked_manager)} if asked_manager else {})
-        initial: dict[str, Any] = {name: typed.get(name, "") for name in AS_TYPED}
+        initial: dict[str, Any] = {name: typed.get(name, saved.get(name, "")) for name in AS_TYPED}
         initial["service_manager"] = id_sent(typed.get("service_manager"))
         for name in typed.getlist("item"):
             initial[f"on-{name}"] = f"on-{name}" in typed
@@ -128,11 +128,10 @@ class ModuleSettingPages(BssAdmin):
         *,
         answer: QueryDict | None,
     ) -> ModuleSettingForm:
-        has_items = any(name.startswith("on-") for name in initial)
         is_new = settings is None or settings.storage_quota is None
         begin = carried_over(initial, choice.offering, choice.editions)
-        if is_new and not has_items:
-            begin |= suggested(choice.offering, choice.editions)
+        if is_new and not said_of_protection(begin, choice.offering):
+            begin = suggested(choice.offering, choice.editions) | begin
         return ModuleSettingForm(
             answer,
             plan=plan,

@@ -180,8 +180,22 @@ class ModuleSettingForm(forms.Form):
 
     @property
     def common(self) -> list[ItemLine]:
-        """Items of all editions of Protection (seed text, 004: “Common Application”)."""
-        return [self._line(item) for item in self.lines if item.application == COMMON]
+        """Items of all editions of Protection (seed text, 004: “Common Application”), but for the extras."""
+        return [self._line(item) for item in self.lines if item.application == COMMON and not _is_extra(item)]
+
+    @property
+    def extras(self) -> list[ItemLine]:
+        """Items of Protection that Acronis charges beside what they protect: advanced packs and disaster recovery."""
+        return [self._line(item) for item in self.lines if item.application == COMMON and _is_extra(item)]
+
+    @property
+    def opens_extras(self) -> bool:
+        """Whether something is ticked among the extras, or is to be put right there."""
+        return any(line.on.value() or line.errors or self._quota_errors(line) for line in self.extras)
+
+    @staticmethod
+    def _quota_errors(line: ItemLine) -> bool:
+        return any(field is not None and field.errors for field in (line.soft, line.hard))
 
     @property
     def independent(self) -> list[tuple[str, list[ItemLine]]]:
@@ -284,6 +298,11 @@ def carried_over(initial: Mapping[str, Any], offering: rules.Offering, editions:
     return kept
 
 
+def said_of_protection(initial: Mapping[str, Any], offering: rules.Offering) -> bool:
+    """Whether anything was said about the items of an edition of Protection, if only that they are off."""
+    return any(f"on-{item.name}" in initial for item in offering.items.values() if item.application == COMMON and item.edition)
+
+
 def suggested(offering: rules.Offering, editions: Mapping[str, str]) -> dict[str, Any]:
     """Return the ticks of a plan nobody has set up yet: what Protection protects, without the packs that cost extra."""
     return {
@@ -362,6 +381,10 @@ class AccountForm(forms.Form):
         if currency not in list_currencies():
             raise forms.ValidationError("Give a currency by its three letters, for example EUR.")
         return currency
+
+
+def _is_extra(item: rules.Offered) -> bool:
+    return item.usage.startswith(COSTLY_USAGES)
 
 
 def _manager_words(manager: ServiceManager) -> str:
