@@ -1,9 +1,18 @@
-"""What the page of a service shows: how it stands at the vendor, what it may use, who gets in."""
+"""What the page of a service shows: how it stands at the vendor, what it may use, what it costs, who gets in."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 
+from accounts.models import Organization
+from billing.models import Subscription, SubscriptionPrice
 from catalog.item_names import item_label
+from catalog.models import FIXED_MODELS
+from catalog.pricing import Level
+from common.money import round_money
 from provisioning import queries as provisioning
 from provisioning.models import Service, Tenant, TenantUser, VendorAccess, VendorAction, VendorOfferingItem
 from provisioning.operations.users import is_activated
@@ -73,6 +82,67 @@ class Quota:
 
     label: str
     words: str
+
+
+@dataclass(frozen=True)
+class Sold:
+    """What a service of fixed price costs the reader: one unit for the whole term, excluding VAT, at its own end of the chain."""
+
+    price: Decimal
+    currency: str
+    term_months: int
+    quantity: int
+    next_price: Decimal | None = None
+    next_from: date | None = None
+
+    @property
+    def term(self) -> str:
+        return "1 month" if self.term_months == 1 else f"{self.term_months} months"
+
+    @property
+    def per_month(self) -> Decimal:
+        """One unit and month, rounded as it is shown."""
+        return round_money(self.price / self.term_months, self.currency)
+
+    @property
+    def next_per_month(self) -> Decimal | None:
+        return None if self.next_price is None else round_money(self.next_price / self.term_months, self.currency)
+
+
+def sold_to(reader: Organization, subscriptions: Iterable[Subscription], *, today: date) -> dict[int, Sold]:
+    """
+    Return what each of ``subscriptions`` that has a fixed price costs ``reader``, by its key: one query, none where all are by use.
+
+    A reseller is told what it pays itself, its customer what the reseller invoices; nobody sees another end of the chain.
+    """
+    fixed = {one.pk: one for one in subscriptions if one.billing_model in FIXED_MODELS}
+    if not fixed:
+        return {}
+    by_subscription: dict[int, list[SubscriptionPrice]] = defaultdict(list)
+    for price in SubscriptionPrice.objects.standing().filter(subscription__in=fixed).order_by("valid_from"):
+        if price.level == _level(reader, fixed[price.subscription_id]):
+            by_subscription[price.subscription_id].append(price)
+    return {key: _sold(fixed[key], prices, today) for key, prices in by_subscription.items()}
+
+
+def _level(reader: Organization, subscription: Subscription) -> Level:
+    if subscription.consumer.reseller is None:
+        return Level.MSP
+    return Level.WHOLESALE if reader.kind == Organization.Kind.RESELLER else Level.RETAIL
+
+
+def _sold(subscription: Subscription, prices: list[SubscriptionPrice], today: date) -> Sold:
+    """Tell the price of today, or of the first day where that lies ahead, and the next one that is planned."""
+    present = next((price for price in reversed(prices) if price.valid_from <= today), prices[0])
+    later = next((price for price in prices if price.valid_from > max(today, present.valid_from)), None)
+    return Sold(
+        price=present.price,
+        currency=present.currency,
+        term_months=subscription.term_months,
+        quantity=subscription.quantity,
+        next_price=later.price if later else None,
+        next_from=later.valid_from if later else None,
+    )
 
 
 def at_vendor(tenant: Tenant) -> AtVendor:

@@ -1,6 +1,7 @@
 """What the organization acted for uses: its own services and, for a reseller, its customers'."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from accounts.acting import acting_membership
 from accounts.models import Membership, Organization
 from billing.models import Invoice, Subscription
 from billing.queries import services as queries
+from common import clock
 from provisioning import queries as provisioning
 from provisioning.models import Hold, ServiceManager
 
@@ -40,7 +42,9 @@ def services(request: HttpRequest) -> HttpResponse:
             | Q(consumer__number__iexact=words)
         )
     page = Paginator(rows.order_by("consumer__name", "-pk"), PAGE_LENGTH).get_page(request.GET.get("page"))
-    return TemplateResponse(request, "billing/services.html", {"page": page, "words": words})
+    sold = _sold(request, page.object_list)
+    rows = [(one, sold.get(one.pk)) for one in page]
+    return TemplateResponse(request, "billing/services.html", {"page": page, "rows": rows, "words": words})
 
 
 @member_required
@@ -54,6 +58,7 @@ def service(request: HttpRequest, number: str) -> HttpResponse:
     context = {
         **live_facts(subscription),
         "service": one,
+        "sold": _sold(request, [subscription]).get(subscription.pk),
         "sign_in": queries.sign_in(tenant),
         "quotas": queries.quotas(one),
         "portal_url": provisioning.portal_url(one.service_manager),
@@ -93,9 +98,15 @@ def visible_services(request: HttpRequest) -> QuerySet[Subscription]:
     return (
         Subscription.objects.visible_to(request.user)
         .filter(Q(consumer=organization) | Q(consumer__parent=organization))
-        .select_related("consumer", "service__tenant", "service__service_manager")
+        .select_related("consumer__parent", "service__tenant", "service__service_manager")
         .annotate(is_suspended=Exists(is_suspended))
     )
+
+
+def _sold(request: HttpRequest, subscriptions: Iterable[Subscription]) -> dict[int, queries.Sold]:
+    """Return what those of fixed price cost the organization acted for, today where it keeps its days."""
+    reader = _organization(request)
+    return queries.sold_to(reader, subscriptions, today=clock.today(reader.time_zone))
 
 
 def _organization(request: HttpRequest) -> Organization:

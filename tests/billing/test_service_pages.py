@@ -1,6 +1,6 @@
 """What people see of the services they use."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -8,8 +8,10 @@ import pytest
 from django.urls import reverse
 
 from billing.models import Subscription
+from catalog.pricing import Level
 from provisioning.models import Hold, Service, ServiceItem, Tenant, TenantUser, VendorAccess, VendorAction, VendorOfferingItem
 from tests import factories
+from tests.billing.making import move, sold_at
 from tests.billing.serving import subscribed
 from tests.conftest import Personas
 
@@ -232,3 +234,63 @@ def test_a_long_history_is_folded_and_asks_no_more_questions(
 
     assert "40 earlier steps" in shown
     assert shown.count("opened the panel") == 20
+
+
+# --- Sold at a fixed price ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def resold_at_a_fixed_price(personas: Personas) -> Subscription:
+    """Carol's subscription for a year, two units: 240 EUR to the reseller, 300 EUR to her, 330 EUR from next year on."""
+    wholesale, retail = sold_at("240", level=Level.WHOLESALE), sold_at("300", level=Level.RETAIL)
+    facts = {"billing_model": "postpaid_fixed", "term_months": 12, "quantity": 2}
+    subscription = subscribed(personas.resellers_customer)
+    Subscription.objects.filter(pk=subscription.pk).update(**facts)
+    move(subscription, wholesale, retail, valid_from=subscription.started_on)
+    move(subscription, sold_at("330", level=Level.RETAIL), valid_from=date(2099, 1, 1))
+    subscription.refresh_from_db()
+    return subscription
+
+
+def test_a_customer_sees_term_quantity_and_what_it_pays_a_month(personas: Personas, resold_at_a_fixed_price: Subscription) -> None:
+    shown = " ".join(page(personas, "carol", resold_at_a_fixed_price).split())
+
+    assert "<dt>Term</dt><dd>12 months</dd>" in shown
+    assert "<dt>Quantity</dt><dd>2</dd>" in shown
+    assert "25.00 EUR per unit and month, which is 300.00 EUR for 12 months, excl. VAT." in shown
+    assert "From 1 Jan 2099: 27.50 EUR per unit and month." in shown
+    assert "20.00 EUR" not in shown
+
+
+def test_its_reseller_sees_what_it_pays_itself(personas: Personas, resold_at_a_fixed_price: Subscription) -> None:
+    shown = " ".join(page(personas, "alice", resold_at_a_fixed_price).split())
+
+    assert "20.00 EUR per unit and month, which is 240.00 EUR for 12 months, excl. VAT." in shown
+    assert "25.00 EUR" not in shown
+
+
+@pytest.mark.parametrize(("who", "price", "hidden"), [("carol", "25.00 EUR", "20.00 EUR"), ("alice", "20.00 EUR", "25.00 EUR")])
+def test_the_list_shows_price_and_term_at_the_readers_end(
+    personas: Personas, resold_at_a_fixed_price: Subscription, who: str, price: str, hidden: str
+) -> None:
+    shown = " ".join(personas.client(who).get(reverse("billing:services")).content.decode().split())
+
+    assert f'2 × <span class="nowrap">{price}</span> per month, term 12 months' in shown
+    assert hidden not in shown
+
+
+def test_what_is_billed_by_use_says_so_in_the_list(personas: Personas, direct: Subscription) -> None:
+    assert "What is used" in personas.client("dora").get(reverse("billing:services")).content.decode()
+
+
+def test_fixed_prices_are_read_at_once_however_long_the_list_is(
+    personas: Personas, resold_at_a_fixed_price: Subscription, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(5):
+        other = subscribed(factories.OrganizationFactory(parent=personas.reseller))
+        Subscription.objects.filter(pk=other.pk).update(billing_model="postpaid_fixed")
+        move(other, sold_at("10", level=Level.WHOLESALE), valid_from=other.started_on)
+    client = personas.client("alice")
+
+    with django_assert_max_num_queries(9):
+        client.get(reverse("billing:services"))
