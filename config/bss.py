@@ -140,6 +140,8 @@ SECTIONS: dict[str, list[Entry]] = {
         _list("Products", "inventory_2", "catalog.product"),
         _list("Product groups", "widgets", "catalog.productgroup"),
         _list("Plans", "sell", "catalog.plan"),
+        _list("Price changes", "price_change", "billing.pricechange"),
+        _list("Notification & action mails", "notifications_active", "catalog.actionmail"),
         _list("Partner terms", "handshake", "catalog.partnerterms"),
         _list("Partner prices", "percent", "catalog.partnerprice"),
         _list("Taxes", "account_balance", "catalog.tax"),
@@ -147,7 +149,7 @@ SECTIONS: dict[str, list[Entry]] = {
         _list("Terms of use", "gavel", "catalog.termsdocument"),
     ],
     "Rate cards": [
-        _list("Acronis rate cards", "price_change", "billing.ratecard", "rate_cards"),
+        _list("Acronis rate cards", "price_check", "billing.ratecard", "rate_cards"),
         _list("Exchange rates", "currency_exchange", "billing.exchangerate"),
     ],
     "Billing": [

@@ -34,6 +34,8 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         "provisioning.*": READ,
         "billing.ratecard": READ,
         "billing.rate": READ,
+        "billing.pricechange": ("view", "add"),
+        "post_office.emailtemplate": WRITE,
         "accounts.organization": READ,
     },
     "Billing managers": {

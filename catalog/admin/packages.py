@@ -11,7 +11,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.urls import URLPattern, path, reverse
 
 from catalog.forms.plans import CreatePlanForm
 from catalog.models import Plan, Product, ProductGroup, ProductType, Venture
@@ -150,15 +150,11 @@ def step_url(plan: Plan, stage: Stage) -> str:
         Stage.PRODUCT_GROUP: ("catalog_productgroup_change", plan.product_group_id),
         Stage.MODULE_SETTING: ("catalog_plan_module_setting", plan.pk),
         Stage.PRICING: ("catalog_plan_pricing", plan.pk),
+        Stage.ACTION_MAILS: ("catalog_plan_action_mails", plan.pk),
         Stage.ORDER_URLS: ("catalog_plan_order_urls", plan.pk),
     }
-    try:
-        if stage is Stage.ACTION_MAILS:
-            return reverse("admin:catalog_actionmail_changelist")
-        name, pk = names.get(stage, ("catalog_plan_change", plan.pk))
-        return reverse(f"admin:{name}", args=[pk])
-    except NoReverseMatch:
-        return ""
+    name, pk = names.get(stage, ("catalog_plan_change", plan.pk))
+    return reverse(f"admin:{name}", args=[pk])
 
 
 def _plans(wanted: Mapping[str, str]) -> QuerySet[Plan]:
@@ -166,7 +162,8 @@ def _plans(wanted: Mapping[str, str]) -> QuerySet[Plan]:
     plans = Plan.objects.select_related("venture", "service_manager", "product_group__product__product_type")
     for word in wanted["q"].replace("\0", "").split():
         plans = plans.filter(
-            Q(number__icontains=word)
+            Q(number__istartswith=word)
+            | Q(number__iexact=f"P{word}")
             | Q(name__icontains=word)
             | Q(product_group__name__icontains=word)
             | Q(product_group__product__name__icontains=word)

@@ -17,6 +17,7 @@ from catalog.admin.shelves import NotDeletedOnceUsed
 from catalog.forms.plans import DuplicatePlanForm, PlanForm
 from catalog.models import Plan
 from catalog.operations import plans as operations
+from catalog.queries.readiness import missing_to_sell
 from common import clock
 from common.bss import STATE_COLOURS, Move, refuse, related, staff, today
 from common.errors import DomainError
@@ -90,6 +91,8 @@ class PlanAdmin(PackagesPages, ModuleSettingPages, PricingPages, OrderUrlPages, 
 
     def offered_moves(self, request: HttpRequest, row: Plan) -> list[dict[str, str | bool]]:
         moves = super().offered_moves(request, row)
+        if not row.can_move_to(Plan.Status.PUBLISHED) or missing_to_sell(row, on=today()):
+            moves = [{**move, "variant": "default"} for move in moves]  # another step comes first; pressed, it says which
         if self.has_add_permission(request):
             moves.append({"label": "Duplicate", "url": self.url_of(row, "duplicate"), "variant": "default", "asks_first": True})
         if request.user.has_perm("catalog.add_partnerterms"):

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.datastructures import MultiValueDict
 
 from accounts.models import Organization
@@ -17,13 +17,15 @@ from catalog.forms.pricing import PricesForm, SellingForm, WithdrawForm, currenc
 from catalog.models import ModuleSettings, Plan, PlanPrice, Term
 from catalog.operations import plans, prices
 from common import clock
-from common.bss import BssAdmin, refuse, say, staff, today
+from common.bss import BssAdmin, refuse, related, say, staff, today
 from common.errors import DomainError
 from common.money import is_currency
 from common.templatetags.show import day
 
 SHOWN_HISTORY = 200
 MOST_CURRENCIES = 12
+PRICE_CHANGE = "billing.add_pricechange"
+_RATE_CARDS = ("Acronis rate card", "billing_ratecard_changelist")
 
 
 class PricingPages(BssAdmin):
@@ -194,9 +196,9 @@ class PricingPages(BssAdmin):
             "shown_history": SHOWN_HISTORY,
             "today": today(),
             "may_change": self.has_change_permission(request, plan),
-            "price_changes_url": _url_or_nothing("billing_pricechange_changelist"),
-            "module_setting_url": _url_or_nothing("catalog_plan_module_setting", plan.pk),
-            "rate_cards_url": _url_or_nothing("billing_ratecard_changelist"),
+            "price_changes": related(request, PRICE_CHANGE, "price change", "billing_price_change", f"plans={plan.pk}"),
+            "module_setting_url": reverse("admin:catalog_plan_module_setting", args=[plan.pk]),
+            "rate_cards": related(request, "billing.view_ratecard", *_RATE_CARDS, f"product_group={plan.product_group_id}"),
             "back": self.url_of(plan),
         }
 
@@ -224,10 +226,3 @@ def _currencies(priced: Sequence[str], asked: Sequence[str]) -> list[str]:
 def _id_sent(request: HttpRequest) -> int:
     text = request.POST.get("price", "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else 0
-
-
-def _url_or_nothing(name: str, *args: int) -> str:
-    try:
-        return reverse(f"admin:{name}", args=args)
-    except NoReverseMatch:
-        return ""

@@ -3,14 +3,14 @@
 from typing import Any
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminFileFieldWidget,
-    UnfoldAdminSelectWidget,
     UnfoldBooleanSwitchWidget,
 )
 
-from catalog.models import Logo, Product, ProductGroup, Tax, Venture
+from catalog.models import Logo, ProductGroup, Venture
 from catalog.operations.logos import LogoRefused, keep_logo
 from common import clock
 
@@ -47,7 +47,7 @@ class VentureForm(forms.ModelForm):
     def clean_logo(self) -> Logo | None:
         """Return the logo the venture is to have. An uploaded one is kept here, beside its refusals; twice is once."""
         file = self.cleaned_data["logo"]
-        if not file or isinstance(file, Logo):
+        if not isinstance(file, UploadedFile):
             return self.instance.logo
         try:
             return keep_logo(file, clock.now())
@@ -66,17 +66,9 @@ class VentureForm(forms.ModelForm):
 class ProductGroupForm(forms.ModelForm):
     """A package of plans: its product, its taxes, and the module that provisions it."""
 
-    product = forms.ModelChoiceField(
-        Product.objects.select_related("product_type").order_by("name", "pk"), label="Product Name", widget=UnfoldAdminSelectWidget
-    )
-    taxes = forms.ModelMultipleChoiceField(
-        Tax.objects.order_by("name"),
-        required=False,
-        widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="Any number; each is worked out on the net. None: invoices carry no tax.",
-    )
-
     class Meta:
         model = ProductGroup
         fields = ("product", "name", "module", "taxes")
-        labels = {"name": "Product Group", "module": "Module name"}
+        labels = {"product": "Product Name", "name": "Product Group", "module": "Module name"}
+        widgets = {"taxes": UnfoldAdminCheckboxSelectMultipleWidget}
+        help_texts = {"taxes": "Any number; each is worked out on the net. None: invoices carry no tax."}

@@ -472,7 +472,6 @@ def test_nothing_of_the_second_factor_or_the_sequences_is_shown(db):
     [
         ("catalog_productgroup_add", "product"),
         ("catalog_partnerterms_add", "plan"),
-        ("catalog_partnerprice_add", "plan"),
         ("accounts_membership_add", "user"),
         ("accounts_membership_add", "organization"),
     ],
