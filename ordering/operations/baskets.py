@@ -46,7 +46,8 @@ def add_plan(*, owner: User, buyer: Organization, plan: Plan, quantity: int, ter
     """
     Put ``plan`` into the open basket that ``owner`` fills for ``buyer``, opening one where there is none.
 
-    A plan that lies in it already stays there once, with the term and quantity it was added with last.
+    A plan that lies in it already stays there once, with the term it was added with last. Its quantity stays too, unless more
+    than 1 is asked for: 1 is what links and pages send that ask for no quantity.
 
     :raises NotForSale: the plan is not sold to this buyer, or the buyer is the MSP itself.
     :raises FieldRefused: a quantity the plan is not ordered with, or a term it is not sold for in the buyer's currency.
@@ -73,8 +74,10 @@ def add_plan(*, owner: User, buyer: Organization, plan: Plan, quantity: int, ter
     if basket.consumer_id is not None:
         _check_not_served(basket, [plan.sold_through_id])
     told = next((as_told(offer.currency, offer.amounts) for offer in sold if offer.term_months == term_months), {})
-    wanted = {"quantity": quantity, "term_months": term_months, "told_price": told}
-    BasketLine.objects.update_or_create(basket=basket, plan=plan, defaults=wanted)
+    wanted = {"term_months": term_months, "told_price": told}
+    again = wanted if quantity == 1 else {**wanted, "quantity": quantity}
+    first = {**wanted, "quantity": quantity}
+    BasketLine.objects.update_or_create(basket=basket, plan=plan, defaults=again, create_defaults=first)
     return basket
 
 

@@ -92,7 +92,7 @@ def put_into_basket(request: MemberRequest, *, plan: Plan, quantity: int, term_m
     :raises DomainError: it cannot be ordered so; see `baskets.add_plan`.
     """
     before = BasketLine.objects.filter(basket=open_basket(request), plan=plan).first()
-    baskets.add_plan(
+    basket = baskets.add_plan(
         owner=request.user,
         buyer=request.acting.organization,
         plan=plan,
@@ -100,8 +100,11 @@ def put_into_basket(request: MemberRequest, *, plan: Plan, quantity: int, term_m
         term_months=term_months,
         at=clock.now(),
     )
-    if before is not None and (before.term_months, before.quantity) != (term_months, quantity):
-        now = f"{term_words(term_months)}, quantity {quantity:,}"
+    if before is None:
+        return
+    line = basket.lines.get(plan=plan)
+    if (before.term_months, before.quantity) != (line.term_months, line.quantity):
+        now = f"{term_words(line.term_months)}, quantity {line.quantity:,}"
         messages.info(request, f"{plan} was in your basket already. It is there with your new choice: {now}.")
 
 

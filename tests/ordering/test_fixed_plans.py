@@ -92,6 +92,13 @@ def test_the_same_plan_for_another_term_changes_the_term(fixed):
     assert (line.quantity, line.term_months, line.told_price["price"]) == (2, 12, "200")
 
 
+def test_the_same_plan_again_keeps_its_quantity_unless_more_are_asked_for(fixed):
+    add(fixed, quantity=5)
+
+    assert add(fixed, quantity=1, term_months=12).lines.get().quantity == 5
+    assert add(fixed, quantity=3, term_months=12).lines.get().quantity == 3
+
+
 @pytest.mark.parametrize("term", [3, 0, -1, 7, 10**9])
 def test_a_term_that_is_not_sold_is_refused_with_those_that_are(fixed, term):
     with pytest.raises(FieldRefused, match=r"is not sold for .* Choose 1 month or 12 months\.") as refusal:
