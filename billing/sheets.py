@@ -7,19 +7,31 @@ file, then every cell. All that is wrong is told at once, by row and column.
 
 import io
 import itertools
-import zipfile
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import IO, Any
 
 from openpyxl import Workbook, load_workbook
-from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
-from common.errors import DomainError
+from common.sheets import (
+    RowError,
+    SheetRefused,
+    WrongCell,
+    bounded,
+    checked_workbook,
+    damaged,
+    dress_heading,
+    either,
+    is_blank,
+    refuse_formula,
+    refused,
+    shown,
+    watch,
+    write_notes,
+)
 
 HEADER = ("Item", "Edition", "Unit", "Cost", "Price", "Aggregation")
 REQUIRED_COLUMNS = 5  # the last one may be left out
@@ -30,10 +42,6 @@ LONGEST_SHEET = 20_000
 MOST_ERRORS = 100
 MOST_DECIMALS = 10
 MOST_INTEGER_DIGITS = 14  # what the columns `cost` and `price` hold
-
-# A workbook of 20,000 rates unpacks to some 6 MiB in a dozen parts.
-UNPACKED_LIMIT = 20 * 1024 * 1024
-MOST_PARTS = 500
 
 CARD_TITLE = "Rate card"
 NOTES_TITLE = "Notes"
@@ -82,31 +90,6 @@ class Sheet:
     left_out: int
 
 
-@dataclass(frozen=True, slots=True)
-class RowError:
-    """What is wrong in one cell; without `column` it is the row's, and with row 0 the file's."""
-
-    row: int
-    column: str
-    sentence: str
-
-    def __str__(self) -> str:
-        if not self.row:
-            return self.sentence
-        where = f"Row {self.row}, {self.column}" if self.column else f"Row {self.row}"
-        return f"{where}: {self.sentence}"
-
-
-class SheetRefused(DomainError):
-    """The sheet cannot be taken; `errors` says all that is wrong with it, in the order of the rows."""
-
-    def __init__(self, errors: Sequence[RowError]) -> None:
-        self.errors = list(errors)
-        shown = " ".join(str(error) for error in self.errors[:3])
-        more = len(self.errors) - 3
-        super().__init__(f"{shown} And {more} more." if more > 0 else shown)
-
-
 # --- Reading ------------------------------------------------------------------------------------------------------------
 
 
@@ -116,12 +99,12 @@ def read_sheet(file: IO[bytes], *, known_items: Collection[KnownItem], limit_byt
 
     :raises SheetRefused: too big, no workbook, wrong header, no rates, or any cell that is not right; with every reason found.
     """
-    cells = _rows(_checked_file(file, limit_bytes=limit_bytes))
+    cells = _rows(checked_workbook(bounded(file, limit_bytes=limit_bytes), what="a rate card"))
     has_aggregation = _check_header(next(cells, []))
     reader = _RowReader(known_items)
     for line, row in enumerate(cells, start=2):
         if line > LONGEST_SHEET + 1:
-            raise _refused(f"The sheet has more than {LONGEST_SHEET:,} rows. Delete empty rows at its end, or split it.")
+            raise refused(f"The sheet has more than {LONGEST_SHEET:,} rows. Delete empty rows at its end, or split it.")
         width = len(HEADER) if has_aggregation else REQUIRED_COLUMNS
         reader.take(line, row[:width] + [None] * (len(HEADER) - width))
         if len(reader.errors) >= MOST_ERRORS:
@@ -129,46 +112,8 @@ def read_sheet(file: IO[bytes], *, known_items: Collection[KnownItem], limit_byt
     if reader.errors:
         raise SheetRefused(reader.errors)
     if not reader.rows:
-        raise _refused("The sheet has no row with a cost and a price.")
+        raise refused("The sheet has no row with a cost and a price.")
     return Sheet(reader.rows, reader.left_out)
-
-
-def _refused(sentence: str) -> SheetRefused:
-    return SheetRefused([RowError(0, "", sentence)])
-
-
-def _checked_file(file: IO[bytes], *, limit_bytes: int) -> IO[bytes]:
-    """Return the whole file, once its size, its unpacked size and its XML are known to be harmless."""
-    file.seek(0)
-    content = file.read(limit_bytes + 1)
-    if not content:
-        raise _refused("The file is empty.")
-    if len(content) > limit_bytes:
-        raise _refused(f"The file is larger than {limit_bytes / 1024 / 1024:.3g} MiB.")
-    packed = io.BytesIO(content)
-    try:
-        with zipfile.ZipFile(packed) as archive:
-            _check_parts(archive)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib.error) as error:
-        raise _refused("The file is not an Excel workbook (.xlsx), or it is damaged. Save it again as “Excel workbook”.") from error
-    packed.seek(0)
-    return packed
-
-
-def _check_parts(archive: zipfile.ZipFile) -> None:
-    """
-    Refuse a zip bomb and a document type.
-
-    A part cannot unpack to more than the archive says: zipfile stops there. Excel writes no document type; with one, a few
-    bytes of XML can stand for gigabytes or for another file.
-    """
-    parts = archive.infolist()
-    if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > UNPACKED_LIMIT:
-        raise _refused("The workbook unpacks to far more than a rate card needs.")
-    for part in parts:
-        xml = archive.read(part)
-        if any("<!DOCTYPE".encode(encoding) in xml for encoding in ("utf-8", "utf-16-le", "utf-16-be")):
-            raise _refused("The workbook holds a document type definition, which Excel never writes.")
 
 
 def _rows(packed: IO[bytes]) -> Iterator[list[Any]]:
@@ -183,7 +128,7 @@ def _rows(packed: IO[bytes]) -> Iterator[list[Any]]:
     except SheetRefused:
         raise
     except Exception as error:  # it raises whatever the broken XML leads to, from KeyError to its own
-        raise _refused("The workbook is damaged: it could not be read to its end. Save it again as “Excel workbook”.") from error
+        raise damaged() from error
 
 
 def _check_header(row: Sequence[Any]) -> bool:
@@ -196,10 +141,6 @@ def _check_header(row: Sequence[Any]) -> bool:
         have = ", ".join(title or "(empty)" for title in found) or "nothing"
         raise SheetRefused([RowError(1, "", f"The header must be {', '.join(HEADER)}, in this order; it is {have:.200}.")])
     return len(found) == len(HEADER)
-
-
-class _Wrong(Exception):
-    """A cell is not right; the text is the sentence for the person."""
 
 
 class _RowReader:
@@ -217,13 +158,13 @@ class _RowReader:
 
     def take(self, line: int, row: Sequence[Any]) -> None:
         cells = dict(zip(HEADER, row, strict=True))
-        if all(_is_blank(value) for value in row):
+        if all(is_blank(value) for value in row):
             return
         errors = len(self.errors)
         item = self._attempt(line, "Item", _text, cells["Item"])
         edition = self._attempt(line, "Edition", _optional_text, cells["Edition"])
         known = None if item is None or edition is None else self._known_item(line, item, edition)
-        if _is_blank(cells["Cost"]) and _is_blank(cells["Price"]) and len(self.errors) == errors:
+        if is_blank(cells["Cost"]) and is_blank(cells["Price"]) and len(self.errors) == errors:
             self.left_out += 1
             return
         unit = self._attempt(line, "Unit", _unit, cells["Unit"], known)
@@ -237,7 +178,7 @@ class _RowReader:
     def _attempt(self, line: int, column: str, read: Any, *values: Any) -> Any:
         try:
             return read(*values)
-        except _Wrong as wrong:
+        except WrongCell as wrong:
             self.errors.append(RowError(line, column, str(wrong)))
             return None
 
@@ -257,23 +198,19 @@ class _RowReader:
         return known
 
 
-def _is_blank(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
 def _optional_text(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise _Wrong(f"{_shown(value)} is not text.")
-    _refuse_formula(value)
+        raise WrongCell(f"{shown(value)} is not text.")
+    refuse_formula(value)
     return value.strip()
 
 
 def _text(value: Any) -> str:
     text = _optional_text(value)
     if not text:
-        raise _Wrong("It is missing.")
+        raise WrongCell("It is missing.")
     return text
 
 
@@ -281,9 +218,9 @@ def _unit(value: Any, known: KnownItem | None) -> str:
     text = _text(value)
     unit = {unit.casefold(): unit for unit in UNITS}.get(text.casefold())
     if unit is None:
-        raise _Wrong(f"“{text:.50}” is not a unit; write {_either(UNITS)}.")
+        raise WrongCell(f"“{text:.50}” is not a unit; write {either(UNITS)}.")
     if known is not None and unit != known.unit:
-        raise _Wrong(f"“{known.name}” is metered per {known.unit}, not per {unit}.")
+        raise WrongCell(f"“{known.name}” is metered per {known.unit}, not per {unit}.")
     return unit
 
 
@@ -292,45 +229,31 @@ def _aggregation(value: Any, known: KnownItem | None) -> str | None:
     if not text:
         return known.aggregation if known is not None else None
     if text.casefold() not in AGGREGATIONS:
-        raise _Wrong(f"“{text:.50}” is not an aggregation; write {_either(AGGREGATIONS)}, or leave it empty.")
+        raise WrongCell(f"“{text:.50}” is not an aggregation; write {either(AGGREGATIONS)}, or leave it empty.")
     return text.casefold()
 
 
 def _number(value: Any) -> Decimal:
     """Read a cost or a price. Of a float take its shortest text: that is what the person typed."""
-    if _is_blank(value):
-        raise _Wrong("It is missing.")
+    if is_blank(value):
+        raise WrongCell("It is missing.")
     if isinstance(value, str):
-        _refuse_formula(value)
+        refuse_formula(value)
         hint = " with a decimal point" if "," in value else ""
-        raise _Wrong(f"“{value.strip():.50}” is text. Enter a number{hint}, and format the cell as a number.")
+        raise WrongCell(f"“{value.strip():.50}” is text. Enter a number{hint}, and format the cell as a number.")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _Wrong(f"{_shown(value)} is not a number.")
+        raise WrongCell(f"{shown(value)} is not a number.")
     number = Decimal(repr(value))
     if not number.is_finite():
-        raise _Wrong(f"{_shown(value)} is not a number.")
+        raise WrongCell(f"{shown(value)} is not a number.")
     if number < 0:
-        raise _Wrong(f"{number:f} is negative.")
+        raise WrongCell(f"{number:f} is negative.")
     exponent = number.normalize().as_tuple().exponent
     if isinstance(exponent, int) and -exponent > MOST_DECIMALS:
-        raise _Wrong(f"{number:f} has more than {MOST_DECIMALS} decimals.")
+        raise WrongCell(f"{number:f} has more than {MOST_DECIMALS} decimals.")
     if number.adjusted() >= MOST_INTEGER_DIGITS:
-        raise _Wrong(f"{number:f} is too large.")
+        raise WrongCell(f"{number:f} is too large.")
     return number
-
-
-def _refuse_formula(value: str) -> None:
-    if value.startswith("="):
-        raise _Wrong("It is a formula. Paste its value instead.")
-
-
-def _shown(value: Any) -> str:
-    words = {"ArrayFormula": "A formula", "DataTableFormula": "A formula", "datetime": "A date", "time": "A time"}
-    return words.get(type(value).__name__, f"“{value!s:.50}”")
-
-
-def _either(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 # --- Writing ------------------------------------------------------------------------------------------------------------
@@ -362,7 +285,7 @@ def write_format(known_items: Collection[KnownItem]) -> bytes:
     for item in items:
         card.append((item.name, item.edition or None, item.unit, None, None, item.aggregation))
     _dress(card)
-    _write_notes(book.create_sheet(NOTES_TITLE))
+    write_notes(book.create_sheet(NOTES_TITLE), NOTES)
     _offer_choices(card, book.create_sheet(LISTS_TITLE), items)
     content = io.BytesIO()
     book.save(content)
@@ -370,23 +293,10 @@ def write_format(known_items: Collection[KnownItem]) -> bytes:
 
 
 def _dress(card: Worksheet) -> None:
-    for column, width in zip("ABCDEF", (42, 22, 8, 14, 14, 14), strict=True):
-        card.column_dimensions[column].width = width
-    for cell in card[1]:
-        cell.font, cell.fill = Font(bold=True), PatternFill("solid", fgColor="DDE6EE")
+    dress_heading(card, (42, 22, 8, 14, 14, 14))
     for row in card.iter_rows(min_row=2, min_col=4, max_col=5):
         for cell in row:
             cell.number_format = "0.00########"
-    card.freeze_panes = "A2"
-
-
-def _write_notes(notes: Worksheet) -> None:
-    for note in NOTES:
-        notes.append((note,))
-    notes.column_dimensions["A"].width = 110
-    notes["A1"].font = Font(bold=True)
-    for row in notes.iter_rows():
-        row[0].alignment = Alignment(wrap_text=True, vertical="top")
 
 
 def _offer_choices(card: Worksheet, lists: Worksheet, items: Sequence[KnownItem]) -> None:
@@ -403,12 +313,7 @@ def _offer_choices(card: Worksheet, lists: Worksheet, items: Sequence[KnownItem]
     for place, (column, values) in zip("ABCD", choices.items(), strict=True):
         if values:
             choice = DataValidation("list", formula1=f"{LISTS_TITLE}!${place}$1:${place}${len(values)}", allow_blank=True)
-            _watch(card, choice, column, "Choose one of the list.")
+            watch(card, choice, column, "Choose one of the list.", rows=LONGEST_SHEET)
     for column in "DE":
-        _watch(card, DataValidation("decimal", operator="greaterThanOrEqual", formula1="0"), column, "A number, 0 or more.")
-
-
-def _watch(card: Worksheet, rule: DataValidation, column: str, sentence: str) -> None:
-    rule.showErrorMessage, rule.errorTitle, rule.error = True, "Rate card", sentence
-    rule.add(f"{column}2:{column}{LONGEST_SHEET + 1}")
-    card.add_data_validation(rule)
+        rule = DataValidation("decimal", operator="greaterThanOrEqual", formula1="0")
+        watch(card, rule, column, "A number, 0 or more.", rows=LONGEST_SHEET)

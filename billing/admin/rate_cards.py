@@ -18,11 +18,11 @@ from accounts.models import Organization
 from billing.forms import MONTH_NAMES, ExchangeRateForm, RateCardImportForm
 from billing.models import ExchangeRate, Rate, RateCard
 from billing.operations import exchange_rates, rate_cards
-from billing.sheets import RowError, SheetRefused
 from catalog.models import ProductGroup
 from common import clock
 from common.bss import BssAdmin, Ledger, LedgerInline, refuse, staff
 from common.errors import DomainError
+from common.sheets import RowError, SheetRefused
 from common.templatetags.show import month, quantity, unit_price
 
 IMPORT = "billing.add_ratecard"

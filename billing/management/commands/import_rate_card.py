@@ -8,11 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from billing.operations import rate_cards
-from billing.sheets import SheetRefused
 from catalog.models import ProductGroup
 from common.clock import now
 from common.errors import DomainError
 from common.periods import Period
+from common.sheets import SheetRefused
 
 
 class Command(BaseCommand):
