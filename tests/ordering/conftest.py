@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.test import Client
 
 from accounts.models import Organization, User
 from catalog.models import Plan, TermsDocument
@@ -126,6 +127,18 @@ def shop(personas: Personas) -> Shop:
     made = Shop(personas=personas, plan=factories.PlanFactory(), terms=factories.TermsDocumentFactory())
     made.sells_through(personas.reseller)
     return made
+
+
+@pytest.fixture
+def dora(shop: Shop) -> Client:
+    """The browser of a direct customer's administrator."""
+    return shop.personas.client("dora")
+
+
+@pytest.fixture
+def alice(shop: Shop) -> Client:
+    """The browser of a reseller's administrator."""
+    return shop.personas.client("alice")
 
 
 @pytest.fixture

@@ -12,11 +12,10 @@ from ordering.models import Basket, Order
 from ordering.queries import checkouts
 from tests import factories
 from tests.ordering.conftest import AT
+from tests.ordering.pages import BASKET, BILLING, REVIEW, SERVICE, TERMS, error_at
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_worker", "every_login_is_free")]
 
-BASKET, TERMS, BILLING = "/basket/", "/checkout/terms/", "/checkout/billing/"
-SERVICE, REVIEW = "/checkout/service/", "/checkout/review/"
 STEPS = [BASKET, TERMS, BILLING, SERVICE, REVIEW]
 
 
@@ -25,16 +24,6 @@ def fixed(shop):
     shop.plan = shop.fixed_plan()
     shop.sells_through(shop.personas.reseller)
     return shop
-
-
-@pytest.fixture
-def dora(fixed):
-    return fixed.personas.client("dora")
-
-
-@pytest.fixture
-def alice(fixed):
-    return fixed.personas.client("alice")
 
 
 def words_of(response):
@@ -48,10 +37,6 @@ def chosen(basket, **changes):
     line = basket.lines.get()
     answer = {"term_months": "1", "quantity": "1", **changes}
     return {f"{line.pk}-{name}": value for name, value in answer.items()}
-
-
-def error_at(page, field_id):
-    return re.findall(rf'class="field-error" id="{re.escape(field_id)}_error">([^<]+)<', page)
 
 
 def seen_by(client):
