@@ -4,7 +4,7 @@ What a plan costs a buyer now, for the shop page: the newest rate card in force,
 A buyer gets only the price at its own end of the chain. Cost, wholesale and the percentages between them never leave this module.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
@@ -50,16 +50,40 @@ class PriceList:
     groups: list[PriceGroup]
 
 
+@dataclass(frozen=True, slots=True)
+class PartnerRate:
+    """What one unit costs a reseller and what its customers pay, excluding VAT, in one currency; ``margin`` is the difference."""
+
+    item: str
+    label: str
+    per: str
+    cost: Decimal
+    retail: Decimal
+
+    @property
+    def margin(self) -> Decimal:
+        return self.retail - self.cost
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerRates:
+    """Every rate of a plan for one currency of a reseller's customers, by edition, from the card of ``month``."""
+
+    currency: str
+    month: date
+    groups: list[tuple[str, list[PartnerRate]]]
+
+
 def price_list(*, plan: Plan, buyer: Organization, today: date) -> PriceList | None:
     """
     Return what ``plan`` costs ``buyer``: MSP price, wholesale for a reseller, retail for a reseller's customer.
 
     None where no rate card is in force on ``today``. Two queries, however many prices.
     """
-    card = _card_in_force(plan, buyer, today)
+    card = _card_in_force(plan, buyer, today, buyer.currency)
     if card is None:
         return None
-    chain = _chain(card, buyer)
+    chain = _chain(card, buyer, buyer.currency)
     prices = sorted(card.rates.all(), key=lambda rate: (*_place(rate.edition, plan), rate.line))
     return PriceList(
         currency=chain.invoice_currency,
@@ -72,12 +96,35 @@ def price_list(*, plan: Plan, buyer: Organization, today: date) -> PriceList | N
     )
 
 
-def _card_in_force(plan: Plan, buyer: Organization, today: date) -> RateCard | None:
+def partner_rates(
+    *, plan: Plan, reseller: Organization, currency: str, markup_percent: Decimal, discount_percent: Decimal, today: date
+) -> PartnerRates | None:
+    """
+    Return what ``reseller`` pays for each thing metered, and what its customers would pay at that markup and discount.
+
+    None where no rate card is in force on ``today``, or no exchange rate leads to ``currency``. Two queries.
+    """
+    card = _card_in_force(plan, reseller, today, currency)
+    if card is None:
+        return None
+    wholesale = _chain(card, reseller, currency)
+    if wholesale.invoice_currency != currency:
+        return None
+    retail = replace(wholesale, level=Level.RETAIL, retail_markup_percent=markup_percent, retail_discount_percent=discount_percent)
+    prices = sorted(card.rates.all(), key=lambda rate: (*_place(rate.edition, plan), rate.line))
+    groups = [
+        (_label(edition, plan), [_partner_rate(_listed(rate, card, wholesale), _listed(rate, card, retail)) for rate in rates])
+        for edition, rates in groupby(prices, key=lambda rate: rate.edition)
+    ]
+    return PartnerRates(currency, card.month, groups)
+
+
+def _card_in_force(plan: Plan, buyer: Organization, today: date, currency: str) -> RateCard | None:
     """The newest version of the latest month that has begun, with what stands between its prices and this buyer's."""
     seller = buyer if buyer.kind == Organization.Kind.RESELLER else buyer.reseller
     terms = PartnerTerms.objects.filter(plan=plan, reseller=seller)
     retail = PartnerPrice.objects.filter(plan=plan, reseller=seller)
-    rates = ExchangeRate.objects.filter(base=OuterRef("base_currency"), quote=buyer.currency, valid_from__lte=today)
+    rates = ExchangeRate.objects.filter(base=OuterRef("base_currency"), quote=currency, valid_from__lte=today)
     return (
         RateCard.objects.filter(product_group=plan.product_group_id, month__lte=today)
         .annotate(
@@ -97,12 +144,12 @@ def _percent(rows: QuerySet[PartnerTerms] | QuerySet[PartnerPrice], column: str)
     return Coalesce(Subquery(rows.values_list(F(column))[:1]), Value(Decimal(0)), output_field=field)
 
 
-def _chain(card: RateCard, buyer: Organization) -> PriceChain:
-    same = card.base_currency == buyer.currency
+def _chain(card: RateCard, buyer: Organization, currency: str) -> PriceChain:
+    same = card.base_currency == currency
     rate = Decimal(1) if same else card.to_buyers_currency  # type: ignore[attr-defined]
     return PriceChain(
         base_currency=card.base_currency,
-        invoice_currency=card.base_currency if rate is None else buyer.currency,
+        invoice_currency=card.base_currency if rate is None else currency,
         exchange_rate=Decimal(1) if rate is None else rate,
         partner_discount_percent=card.partner_discount,  # type: ignore[attr-defined]
         retail_markup_percent=card.retail_markup,  # type: ignore[attr-defined]
@@ -137,6 +184,10 @@ def _listed(rate: Rate, card: RateCard, chain: PriceChain) -> ListedPrice:
         unit_price=exact.quantize(TEN_DECIMALS, rounding=ROUND_HALF_UP),
         per=_UNIT_WORDS[rate.unit] if rate.aggregation == _ONCE else f"{_UNIT_WORDS[rate.unit]} and month",
     )
+
+
+def _partner_rate(cost: ListedPrice, retail: ListedPrice) -> PartnerRate:
+    return PartnerRate(cost.item, cost.label, cost.per, cost.unit_price, retail.unit_price)
 
 
 def _place(edition: str, plan: Plan) -> tuple[bool, bool, str]:
