@@ -6,6 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.acting import acting_membership, own_memberships
+from accounts.arriving import arrived_at
 from accounts.models import Membership, Organization
 from ordering.models import BasketLine
 
@@ -14,7 +15,10 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def seller_name(context: RequestContext) -> str:
-    """Return the name over the door: a reseller's for its customers, the MSP's for everybody else."""
+    """Return the name over the door: a reseller's for its customers and for who came by its door, else the MSP's."""
+    if not context.request.user.is_authenticated:
+        seller = arrived_at(context.request)
+        return seller.name if seller is not None else "Cloudtill"
     acting = acting_membership(context.request)
     if acting is not None and acting.organization.parent is not None:
         return acting.organization.parent.name
