@@ -135,6 +135,9 @@ class OrganizationAdmin(BssAdmin):
         if row.kind == Organization.Kind.RESELLER and request.user.has_perm("provisioning.change_tenant"):
             url = reverse("admin:provisioning_tenant_reseller", args=[row.number])
             moves.append({"label": "Acronis", "url": url, "variant": "default", "asks_first": True})
+        if row.kind == Organization.Kind.RESELLER and request.user.has_perm("catalog.view_partnerterms"):
+            url = reverse("admin:catalog_partnerterms_of_reseller", args=[row.pk])
+            moves.append({"label": "Plans it may sell", "url": url, "variant": "default", "asks_first": True})
         return moves
 
     def related_lists(self, request: HttpRequest, row: Organization) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from catalog.forms.shelves import ProductGroupForm, VentureForm
+from catalog.forms.shelves import ProductForm, ProductGroupForm, VentureForm
 from catalog.models import Product, ProductGroup, ProductType, Tax, Venture
 from common.bss import BssAdmin, related
 
@@ -26,13 +26,16 @@ class NotDeletedOnceUsed(BssAdmin):
 class LeadsOn(NotDeletedOnceUsed):
     """A step on the way from product type to plan: its window has the title of the seed text, and saving leads to the next one."""
 
+    change_form_outer_before_template = "admin/catalog/_shelf_top.html"
     add_title: ClassVar[str]
+    add_lead: ClassVar[str]
     next_page: ClassVar[str]
     """The model of the next step."""
     next_words: ClassVar[str]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response: HttpResponse = super().add_view(request, form_url, {"title": self.add_title, **(extra_context or {})})
+        own = {"title": self.add_title, "lead": self.add_lead}
+        response: HttpResponse = super().add_view(request, form_url, {**own, **(extra_context or {})})
         return response
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
@@ -92,6 +95,7 @@ class VentureAdmin(NotDeletedOnceUsed):
 @admin.register(ProductType)
 class ProductTypeAdmin(LeadsOn):
     add_title = "Add Product Type"
+    add_lead = "What kind of thing it is, for example Backup. Products stand under it."
     next_page = "product"
     next_words = "Next: a product of this type."
     list_display = ("name", "products")
@@ -108,7 +112,9 @@ class ProductTypeAdmin(LeadsOn):
 
 @admin.register(Product)
 class ProductAdmin(LeadsOn):
+    form = ProductForm
     add_title = "Add Product"
+    add_lead = "Choose the product type, or add one by the menu beside it. Product groups and plans follow."
     next_page = "productgroup"
     next_words = "Next: its product group."
     list_display = ("name", "product_type", "groups")
@@ -137,6 +143,7 @@ class ProductGroupAdmin(LeadsOn):
     """A package of plans. Its rate cards open from here."""
 
     add_title = "Add Product Group"
+    add_lead = "A package in which plans are created. Its taxes are on every invoice of its plans; its module provisions them."
     next_page = "plan"
     next_words = "Next: a plan in it."
     list_display = ("name", "product", "module", "tax_names")

@@ -1,4 +1,4 @@
-"""Forms of the back office about ventures and product groups."""
+"""Forms of the back office about ventures, products and product groups."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from catalog.models import Logo, ProductGroup, Venture
+from catalog.models import Logo, Product, ProductGroup, Venture
 from catalog.operations.logos import LogoRefused, keep_logo
 from common import clock
 
@@ -61,6 +61,13 @@ class VentureForm(forms.ModelForm):
         if cleaned.get("city") and not cleaned.get("address_line1"):
             self.add_error("address_line1", "Enter the street too, or leave the whole address empty.")
         return cleaned
+
+
+class ProductForm(forms.ModelForm):
+    class Meta:
+        model = Product
+        fields = ("product_type", "name")
+        labels = {"product_type": "Product Type", "name": "Product Name"}
 
 
 class ProductGroupForm(forms.ModelForm):

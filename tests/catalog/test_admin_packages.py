@@ -48,7 +48,7 @@ def test_each_window_is_called_as_in_the_text(desk: Client) -> None:
         for what, title in [("product", "Add Product"), ("productgroup", "Add Product Group"), ("plan", "Create a New Plan")]
     }
     for url, title in titles.items():
-        assert title in text(desk.get(url))
+        assert f'<h2 class="bss-title">{title}</h2>' in text(desk.get(url))
 
 
 def test_the_path_from_product_to_plan_leads_from_save_to_the_next_step(desk: Client) -> None:
@@ -474,6 +474,7 @@ def test_plans_of_a_partner_are_allowed_from_its_page(personas: Personas, desk: 
     plans = factories.PlanFactory.create_batch(2)
     url = reverse("admin:catalog_partnerterms_of_reseller", args=[personas.reseller.pk])
 
+    assert url in text(desk.get(reverse("admin:accounts_organization_change", args=[personas.reseller.pk])))
     assert "Plans that Alster IT may sell" in text(desk.get(url))
     desk.post(url, {"row": [plan.pk for plan in plans], "discount_percent": "10", "allow": "1"})
 
