@@ -23,7 +23,6 @@ from common.errors import DomainError
 from common.templatetags.show import day, money, unit_price
 
 CHANGE = "billing.add_pricechange"
-CALL_OFF = "billing.change_pricechange"
 SHOWN_MOVES = 500
 SHOWN = 200
 LEVELS = {"msp": "", "wholesale": "Wholesale", "retail": "Retail"}
@@ -38,7 +37,7 @@ class PriceChangeAdmin(Ledger):
     search_fields = ("words", "rows__plan__name", "rows__plan__number__iexact", "moves__subscription__number__iexact")
     search_help_text = "Plan (name or number), or subscription's number"
     ordering = ("-pk",)
-    moves = (Move("call_off", "Call off", CALL_OFF, lambda change: price_changes.is_open(change, today()), confirm="ask_call_off"),)
+    moves = (Move("call_off", "Call off", CHANGE, lambda change: price_changes.is_open(change, today()), confirm="ask_call_off"),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         counts = {

@@ -43,8 +43,8 @@ def services(request: HttpRequest) -> HttpResponse:
         )
     page = Paginator(rows.order_by("consumer__name", "-pk"), PAGE_LENGTH).get_page(request.GET.get("page"))
     sold = _sold(request, page.object_list)
-    rows = [(one, sold.get(one.pk)) for one in page]
-    return TemplateResponse(request, "billing/services.html", {"page": page, "rows": rows, "words": words})
+    with_prices = [(one, sold.get(one.pk)) for one in page]
+    return TemplateResponse(request, "billing/services.html", {"page": page, "rows": with_prices, "words": words})
 
 
 @member_required

@@ -216,3 +216,32 @@ def test_only_who_may_change_prices_does(client: Client, plan: Plan) -> None:
     assert client.get(reverse(NEW)).status_code == 403
     assert client.post(reverse(NEW), asked(plan)).status_code == 403
     assert reverse(NEW) not in client.get(reverse("admin:billing_pricechange_changelist")).content.decode()
+
+
+def test_selected_plans_are_chosen_already(staff: Client, plan: Plan) -> None:
+    other = factories.FixedPlanFactory()
+    answer = staff.post(
+        reverse("admin:catalog_plan_changelist"), {"action": "change_prices", "_selected_action": [plan.pk, other.pk]}, follow=True
+    )
+
+    page = answer.content.decode()
+
+    assert answer.redirect_chain[-1][0] == f"{reverse(NEW)}?plans={plan.pk},{other.pk}"
+    assert f'<option value="{plan.pk}" selected>' in page
+    assert f'<option value="{other.pk}" selected>' in page
+
+
+def test_a_product_manager_changes_prices_and_calls_it_off(client: Client, plan: Plan, personas: Personas) -> None:
+    subscription = subscribe_fixed(personas.direct_customer, plan=plan)
+    person = factories.UserFactory(is_staff=True)
+    person.user_permissions.set(Permission.objects.filter(codename__in=["view_pricechange", "add_pricechange"]))
+    client.force_login(person)
+    page, told = preview(client, asked(plan))
+    assert subscription.number in page
+    assert reverse("admin:billing_subscription_change", args=[subscription.pk]) not in page
+
+    client.post(reverse(NEW), {**told, "step": "confirm"})
+    client.post(reverse("admin:billing_pricechange_call_off", args=[PriceChange.objects.get().pk]))
+
+    change = PriceChange.objects.get()
+    assert (change.created_by, change.withdrawn_by) == (person, person)
