@@ -5,7 +5,7 @@ A lock lives in the database session, not in a row: when its worker is killed, t
 needs no transaction, so nothing waits on locked rows while somebody far away answers.
 
 Each kind of thing has a number of its own, kept beside the operation that takes the lock: 1 tenants and 2 reports (provisioning),
-3 order lines (ordering), 4 slots for calls to the vendor and 5 inspections of it (provisioning).
+3 order lines (ordering), 4 slots for calls to the vendor and 5 inspections of it (provisioning), 6 imports of plans (catalog).
 """
 
 from collections.abc import Iterator

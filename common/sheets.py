@@ -56,7 +56,7 @@ class SheetRefused(DomainError):
         super().__init__(f"{shown} And {more} more." if more > 0 else shown)
 
 
-class WrongCell(Exception):
+class WrongCell(ValueError):
     """A cell is not right; the text is the sentence for the person."""
 
 

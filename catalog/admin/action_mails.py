@@ -21,7 +21,7 @@ from common.errors import DomainError
 
 CHANGE = "catalog.change_actionmail"
 CHANGES_SHOWN = 20
-LOGGED = "Notification & Action Mails"
+TITLE = "Notification & Action Mails"
 
 
 @admin.register(ActionMail)
@@ -108,7 +108,7 @@ class ActionMailAdmin(Ledger):
         self._may_change(request)
         plan = get_object_or_404(Plan.objects.select_related("product_group"), pk=pk)
         if operations.follow_group(plan_id=pk):
-            self.log_change(request, plan, f"{LOGGED}: back to those of the product group.")
+            self.log_change(request, plan, f"{TITLE}: back to those of the product group.")
         messages.success(request, f"{plan} follows {plan.product_group}.")
         return redirect("admin:catalog_plan_action_mails", pk)
 
@@ -152,7 +152,7 @@ class ActionMailAdmin(Ledger):
             form.refuse(refusal)
             return False
         if changed:
-            self.log_change(request, owner, f"{LOGGED}: {_in_words(settings_of(owner)) or 'none'}.")
+            self.log_change(request, owner, f"{TITLE}: {_in_words(settings_of(owner)) or 'none'}.")
         messages.success(request, "Saved." if changed else "Nothing was changed.")
         return True
 
@@ -162,7 +162,7 @@ class ActionMailAdmin(Ledger):
             request,
             "admin/catalog/action_mails.html",
             form=form,
-            title=f"Notification & Action Mails: {owner}",
+            title=f"{TITLE}: {owner}",
             owner=owner,
             history=_history(owner),
             errors=form.errors() if request.method == "POST" and not is_asked_for_more else [],
@@ -173,10 +173,18 @@ class ActionMailAdmin(Ledger):
         )
 
 
+def action_mails_link(request: HttpRequest, owner: ProductGroup | Plan) -> list[tuple[str, str]]:
+    """Return words and address of the page of a group or plan, for those who may see it."""
+    if not request.user.has_perm("catalog.view_actionmail"):
+        return []
+    name = "catalog_plan_action_mails" if isinstance(owner, Plan) else "catalog_productgroup_action_mails"
+    return [(TITLE, reverse(f"admin:{name}", args=[owner.pk]))]
+
+
 def _history(owner: ProductGroup | Plan) -> QuerySet[LogEntry]:
     """Return who set what and when, the newest first. Each row's own history is kept by the database besides."""
     entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(owner), object_id=str(owner.pk))
-    return entries.filter(change_message__startswith=LOGGED).select_related("user").order_by("-action_time", "-pk")[:CHANGES_SHOWN]
+    return entries.filter(change_message__startswith=TITLE).select_related("user").order_by("-action_time", "-pk")[:CHANGES_SHOWN]
 
 
 def _in_words(rows: list[ActionMail]) -> str:

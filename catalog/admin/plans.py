@@ -9,9 +9,12 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
+from catalog.admin.action_mails import action_mails_link
 from catalog.admin.module_setting import ModuleSettingPages
 from catalog.admin.order_urls import OrderUrlPages, first_lines
 from catalog.admin.packages import PackagesPages, steps_of
+from catalog.admin.plan_sheets import PlanSheetPages
+from catalog.admin.price_change_action import PriceChangeAction
 from catalog.admin.pricing import PricingPages
 from catalog.admin.shelves import NotDeletedOnceUsed
 from catalog.forms.plans import DuplicatePlanForm, PlanForm
@@ -24,7 +27,9 @@ from common.errors import DomainError
 
 
 @admin.register(Plan)
-class PlanAdmin(PackagesPages, ModuleSettingPages, PricingPages, OrderUrlPages, NotDeletedOnceUsed):
+class PlanAdmin(
+    PackagesPages, ModuleSettingPages, PricingPages, OrderUrlPages, PlanSheetPages, PriceChangeAction, NotDeletedOnceUsed
+):
     form = PlanForm
     list_display = ("number", "name", "product_group", "venture", "billing_model", "status_label", "applicable_on_partner_website")
     list_display_links = ("number", "name")
@@ -148,4 +153,5 @@ class PlanAdmin(PackagesPages, ModuleSettingPages, PricingPages, OrderUrlPages, 
             *related(request, "catalog.view_partnerterms", "Partner terms", "catalog_partnerterms_changelist", mine),
             *related(request, "billing.view_subscription", "Subscriptions", "billing_subscription_changelist", f"q={row.number}"),
             *related(request, "catalog.view_plan", "Packages", "catalog_packages", f"q={row.number}"),
+            *action_mails_link(request, row),
         ]

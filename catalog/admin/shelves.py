@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
+from catalog.admin.action_mails import action_mails_link
 from catalog.forms.shelves import ProductForm, ProductGroupForm, VentureForm
 from catalog.models import Product, ProductGroup, ProductType, Tax, Venture
 from common.bss import BssAdmin, related
@@ -171,6 +172,7 @@ class ProductGroupAdmin(LeadsOn):
             *related(request, "catalog.view_plan", "Plans", "catalog_plan_changelist", f"product_group__id__exact={row.pk}"),
             *related(request, "catalog.add_plan", "Create a New Plan", "catalog_plan_add", f"product_group={row.pk}"),
             *related(request, "catalog.view_plan", "Packages", "catalog_packages"),
+            *action_mails_link(request, row),
         ]
 
     def offered_moves(self, request: HttpRequest, row: ProductGroup) -> list[dict[str, str | bool]]:
