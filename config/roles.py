@@ -30,6 +30,7 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "Product managers": {
         "catalog.*": (*WRITE, "delete"),
+        "post_office.emailtemplate": WRITE,
         "provisioning.servicemanager": WRITE,
         "provisioning.*": READ,
         "billing.ratecard": READ,
