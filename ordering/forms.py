@@ -100,10 +100,7 @@ class FixedLineForm(forms.Form):
         super().__init__(answer, prefix=str(line.pk), initial={"term_months": line.term_months, "quantity": line.quantity})
         self.line = line
         self.models = licensing_facts(item)
-        terms = [
-            (offer.term_months, term_label(offer.currency, offer.term_months, offer.amounts.price, offer.per_month))
-            for offer in item.offers
-        ]
+        terms = [(offer.term_months, term_label(offer.currency, offer.term_months, offer.amounts.price)) for offer in item.offers]
         self.fields["term_months"].choices = terms  # type: ignore[attr-defined]
         if item.largest_quantity == 1:
             del self.fields["quantity"]

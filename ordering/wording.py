@@ -87,10 +87,9 @@ def cost_facts(
     return facts
 
 
-def term_label(offer_currency: str, term_months: int, price: Decimal, per_month: Decimal) -> str:
-    """Say one term of the list to choose from: 12 months: 200.00 EUR (16.67 EUR a month)."""
-    words = f"{Term(term_months).label}: {money(price, offer_currency)}"
-    return words if term_months == Term.MONTH else f"{words} ({money(per_month, offer_currency)} a month)"
+def term_label(currency: str, term_months: int, price: Decimal) -> str:
+    """Say one term of the list to choose from, short enough for a phone: 12 months: 200.00 EUR."""
+    return f"{_term(term_months)}: {money(price, currency)}"
 
 
 def changed_price(name: str, *, term_months: int, currency: str, told: Mapping[str, Any], unit: Amounts) -> str:

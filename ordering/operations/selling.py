@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.models import Organization
-from catalog.models import PartnerPrice, PartnerTerms, Plan
+from catalog.models import ModuleSettings, PartnerPrice, PartnerTerms, Plan
 from catalog.pricing import Level
 from catalog.provisioned import wish_of_plan
 from catalog.queries.offers import SoldPrice, sold_prices
@@ -16,7 +16,7 @@ from ordering.costs import fingerprint, of_sale
 from ordering.models import Order
 from ordering.operations import refusals
 from ordering.queries import checkouts
-from provisioning.models import VendorOfferingItem
+from provisioning.models import Service, VendorOfferingItem
 from provisioning.operations.wishes import ServiceWish
 
 # Steps: inside the caller's transaction
@@ -54,16 +54,18 @@ def sale_of(
     on: date,
 ) -> Sale:
     """
+    Return what a line of ``plan`` is sold to ``consumer`` as on that day of the buyer's. Nothing is written.
+
     :raises NoPrice: a fixed plan has no price for the term in a currency that the sale needs.
     :raises DomainError: the module setting of the plan is incomplete, or asks for items the service manager lacks.
     """
     wish = wish_of_plan(plan, protection_model=protection_model, file_sync_model=file_sync_model, quantity=quantity)
     found = VendorOfferingItem.objects.filter(service_manager=plan.sold_through_id, name__in=wish.items)
-    settings = getattr(plan, "module_settings", None)
+    is_trial = wish.pricing_mode == Service.PricingMode.TRIAL
     module_wish = module_wishes.as_json(
         wish,
         mirrored={item.name: item for item in found} if wish.items else {},
-        trial_days=settings.trial_days if settings is not None and settings.is_free_trial else None,
+        trial_days=ModuleSettings.objects.get(plan=plan).trial_days if is_trial else None,
     )
     prices = sold_prices(plan, term_months=term_months, consumer=consumer, on=on) if plan.is_fixed else []
     return Sale(term_months, prices, wish, module_wish)
@@ -71,6 +73,8 @@ def sale_of(
 
 def check_prices_seen(state: checkouts.Checkout, sales: Sequence[Sale], prices_seen: str) -> None:
     """
+    Compare the ``sales`` of a basket's lines with what its buyer agreed to.
+
     :raises PricesChanged: what is about to be sold is not what the buyer saw.
     """
     whose = Level.WHOLESALE if state.basket.buyer.kind == Organization.Kind.RESELLER else None

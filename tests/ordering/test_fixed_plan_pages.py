@@ -81,7 +81,7 @@ def test_the_basket_asks_for_term_and_quantity_and_tells_the_rest(fixed, dora):
 
     page = words_of(dora.get(BASKET))
 
-    assert "12 months: 200.00 EUR (16.67 EUR a month)" in page
+    assert "1 month: 20.00 EUR 12 months: 200.00 EUR" in page
     assert "Cloud storage 100 GB, and up to 20 GB above it at the overage price" in page
     assert "400.00 EUR (2 × 200.00 EUR) for 12 months, excl. VAT" in page
     assert "Per gigabyte Protection service that is getting enabled based on the “per gigabyte” licensing model." in page

@@ -16,7 +16,7 @@ from ordering import module_wishes
 from ordering.models import BasketLine, Order, OrderLine
 from ordering.operations import baskets, execution, orders, refusals
 from ordering.operations.baskets import LineSettings
-from ordering.queries import checkouts
+from ordering.queries import checkouts, tracking
 from provisioning.models import Service, VendorStorage
 from tests import factories
 from tests.ordering.conftest import ADDRESS, AT
@@ -231,9 +231,15 @@ def test_nothing_is_due_now_and_the_first_invoice_comes_on_the_first(fixed):
 def test_a_free_trial_says_how_long_nothing_is_billed(fixed):
     ModuleSettings.objects.filter(plan=fixed.plan).update(is_free_trial=True, trial_days=14)
 
-    summary = checkouts.summary(add(fixed), at=AT)
+    order = create(fixed)
+    ModuleSettings.objects.filter(plan=fixed.plan).update(trial_days=7)
 
-    assert summary.items[0].billing[0] == "Free trial: nothing is billed for the first 14 days."
+    promised = tracking.line_billing(order.lines.get())
+    basket = add(fixed, owner=fixed.personas.carol, buyer=fixed.personas.resellers_customer)
+    offered = checkouts.summary(basket, at=AT).items[0].billing
+
+    assert promised[0] == "Free trial: nothing is billed for the first 14 days."
+    assert offered[0] == "Free trial: nothing is billed for the first 7 days."
 
 
 # What has changed since it was told
