@@ -96,7 +96,7 @@ def _into_basket(request: HttpRequest, found: OrderUrl, membership: Membership) 
 def _looks_ahead(request: HttpRequest) -> bool:
     """Whether nobody follows the link: the browser fetches it in case somebody does, or as a part of another page."""
     purposes = " ".join(request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz", "X-Purpose")).lower()
-    is_part = request.headers.get("Sec-Fetch-Dest", "document") not in ("document", "empty", "")
+    is_part = request.headers.get("Sec-Fetch-Dest", "document") not in ("document", "")
     return "prefetch" in purposes or "preview" in purposes or is_part
 
 

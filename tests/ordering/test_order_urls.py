@@ -123,6 +123,7 @@ def test_a_buyer_who_is_served_already_is_told_and_led_to_the_basket(personas: P
         {"X-Moz": "prefetch"},
         {"Sec-Fetch-Dest": "image"},
         {"Sec-Fetch-Dest": "iframe"},
+        {"Sec-Fetch-Dest": "empty"},
     ],
     ids=lambda headers: "-".join(next(iter(headers.items()))).replace(";", "-"),
 )
