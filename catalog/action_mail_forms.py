@@ -35,14 +35,14 @@ class ActionMailForm(forms.Form):
         },
     )
     template = forms.TypedChoiceField(
-        label="mail template",
+        label="Mail template",
         required=False,
         coerce=int,
         empty_value=None,
         widget=Select(),
         error_messages={"invalid_choice": "Choose a mail template."},
     )
-    is_active = forms.BooleanField(label="on", required=False, initial=True, widget=UnfoldBooleanWidget())
+    is_active = forms.BooleanField(label="On", required=False, initial=True, widget=UnfoldBooleanWidget())
 
     def __init__(self, *args: Any, templates: Sequence[tuple[int, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -148,7 +148,7 @@ class MailTemplateForm(forms.ModelForm):
     )
     subject = forms.CharField(max_length=255, widget=UnfoldAdminTextInputWidget(), help_text="One line that says it all.")
     content = forms.CharField(
-        label="text",
+        label="Text",
         max_length=LONGEST_TEMPLATE,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 14}),
         help_text="For mail programs that show no HTML. First line: what to do.",

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from catalog.kept_imports import ImportGone, KeptImport, finish, keep, kept_import, renew
 from catalog.models import Plan
@@ -37,7 +38,7 @@ class PlanSheetForm(forms.Form):
 
     file = forms.FileField(
         label="Sheet of plans and prices",
-        widget=forms.FileInput(attrs={"accept": ".xlsx,.csv", "class": "bss-file"}),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".xlsx,.csv"}),
         error_messages={"required": "Choose the file.", "empty": "The file is empty."},
         help_text="An .xlsx file in the import sheet format, or one of its pages as .csv. First you are shown what would change.",
     )
