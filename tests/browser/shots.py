@@ -138,10 +138,32 @@ def _partner(context: BrowserContext, url: str, folder: Path) -> None:
     _keep(page, folder, "19-order-completed")
     page.goto(f"{url}/customers/")
     _keep(page, folder, "20-customers")
+    _panel(page, url, folder)
     page.goto(f"{url}/services/")
     page.click("main table a, main a[href^='/services/']")
     _keep(page, folder, "21-service")
     context.close()
+
+
+def _panel(page: Page, url: str, folder: Path) -> None:
+    """The partner panel, and the marketplace that it makes."""
+    page.goto(f"{url}/partner/plans/")
+    _keep(page, folder, "60-partner-plans")
+    page.locator("main table a").first.click()
+    page.fill("[name=discount_percent]", "90")
+    page.wait_for_selector("text=Tick that this is meant", timeout=PATIENCE_MS)
+    _keep(page, folder, "61-partner-plan-loss")
+    page.click("text=Order URLs")
+    _keep(page, folder, "62-partner-order-urls")
+    page.goto(f"{url}/partner/marketplace/")
+    page.fill("[name=slug]", "alster-it")
+    page.fill("[name=intro]", "Backup and security for craft and trade between Elbe and Alster.")
+    page.fill("[name=accent]", "#7a1f5c")
+    page.check("[name=shows_prices]")
+    page.click(NEXT)
+    _keep(page, folder, "63-marketplace-set-up")
+    page.goto(f"{url}/m/alster-it/")
+    _keep(page, folder, "64-marketplace")
 
 
 def _back_office(context: BrowserContext, url: str, folder: Path) -> None:
