@@ -83,6 +83,8 @@ def move_to_present_price(*, subscription_id: int, moves_from: date, today: date
     :raises DomainError: it has ended, is billed by use, already has a planned move, or its plan has no price to move to.
     :raises FieldRefused: ``moves_from`` comes before the 1st of the next month.
     """
+    plan_id = Subscription.objects.values_list("plan_id", flat=True).get(pk=subscription_id)
+    Plan.objects.locked().get(pk=plan_id)  # as a bulk change does: of two at once the second sees what the first has planned
     subscription = Subscription.objects.locked().get(pk=subscription_id)
     check_movable(subscription)
     _check_move_day(moves_from, today)
