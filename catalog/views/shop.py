@@ -22,12 +22,12 @@ LONGEST_SEARCH = 100
 LONGEST_ID = 18  # digits that always fit a bigint
 
 
-class CountedPaginator(Paginator):  # type: ignore[type-arg]
+class CountedPaginator(Paginator):
     """Pages of rows whose number is known already."""
 
     def __init__(self, rows: Any, per_page: int, *, count: int) -> None:
         super().__init__(rows, per_page)
-        self.count = count  # type: ignore[misc]
+        self.count = count
 
 
 @member_required

@@ -1,5 +1,5 @@
 """
-The story of `make demo`: three orders, a month of usage, invoices on two levels.
+The story of `make demo`: four orders, a month of usage, invoices on two levels.
 
 Everything people do is done through the pages, signed in as those people. What the timetable does at night is done by the commands
 the timetable uses.
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from config.demo.people import ALICE, BERT, DORA, MIRA, PASSWORD
+from config.demo.people import ALICE, BERT, DORA, ELKE, MIRA, PASSWORD, PAUL
 from config.demo.price_list import filled_sheet
 from config.demo.visitor import StoryFailed, Visitor
 from config.processes import Stack
@@ -57,12 +58,14 @@ class Story:
         self.await_service(dora, direct)
         alice, resold = self._reseller_orders()
         self.await_service(alice, resold)
+        elke, fixed = self._order_by_url(factors.get(PAUL.email, ""))
+        self.await_service(elke, fixed)
         on_behalf = self._account_manager_orders(factors.get(MIRA.email, ""))
         bert = self._rate_card(factors.get(BERT.email, ""))
         self._month_passes()
         self._billing(bert, seller="Northwind Cloud GmbH")
         self._billing(bert, seller="Alster IT GmbH")
-        orders = {number: json.loads(self.stack.manage("demo_facts", number)) for number in (direct, resold, on_behalf)}
+        orders = {number: json.loads(self.stack.manage("demo_facts", number)) for number in (direct, resold, fixed, on_behalf)}
         return self._summary(dora, orders, direct)
 
     # --- Chapters -------------------------------------------------------------------------------------------------------
@@ -106,6 +109,28 @@ class Story:
             number = self._check_out(alice, login="isebek.admin", email="it@isebek.example")
             outcome(f"order {number} for Isebek Architekten")
         return alice, number
+
+    def _order_by_url(self, second_factor: str) -> tuple[Visitor, str]:
+        paul, elke = Visitor(self.stack.web_url), Visitor(self.stack.web_url)
+        with self.chapter("Paul, product manager, copies an order URL; Elke follows it, signs in and orders") as outcome:
+            paul.sign_in(PAUL.email, PASSWORD, second_factor=second_factor)
+            paul.open("/bss/catalog/plan/?q=Backup")
+            paul.open(str(paul.find("#result_list tbody a")["href"]))
+            elke.open(urlsplit(self._order_url_for("12 months", paul)).path)
+            elke.expect("/accounts/login/")
+            elke.submit("form:has(input[name=password])", login=ELKE.email, password=PASSWORD)
+            elke.expect("/basket/")
+            elke.submit("main form:has(select[name$=term_months])", "Proceed to checkout")
+            number = self._check_out(elke, login="elke.sander", email=ELKE.email)
+            outcome(f"order {number}: 50 GB for 12 months")
+        return elke, number
+
+    def _order_url_for(self, term: str, product_manager: Visitor) -> str:
+        for line in product_manager.browser.page.select(".pkg-urls tbody tr"):
+            cells = [cell.get_text(strip=True) for cell in line.select("td")]
+            if cells[:2] == ["Your own storefront", term]:
+                return cells[2]
+        raise StoryFailed(f"The plan's page {product_manager.path} has no order URL for {term}.")
 
     def _account_manager_orders(self, second_factor: str) -> str:
         mira = Visitor(self.stack.web_url)
@@ -204,7 +229,7 @@ class Story:
     # --- What the chapters share ------------------------------------------------------------------------------------------
 
     def _fill_basket(self, visitor: Visitor) -> None:
-        visitor.open("/")
+        visitor.open("/?billing=pay_as_you_go")
         visitor.open(str(visitor.find("a[href^='/products/']")["href"]))
         visitor.submit("form[action^='/basket/add/']")
         visitor.expect("/basket/")

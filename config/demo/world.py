@@ -1,5 +1,5 @@
 """
-The demonstration's world: an MSP with its staff, two resellers, customers, one plan on sale, and a price list.
+The demonstration's world: an MSP with its staff, two resellers, customers, two plans on sale, and a price list.
 
 Everything is made through the same operations as in the BSS. Making it again changes nothing.
 """
@@ -18,10 +18,9 @@ from django.contrib.auth.models import Group
 from accounts.models import Membership, Organization, User
 from accounts.operations import add_member, add_organization
 from billing.operations import exchange_rates, rate_cards
-from catalog.models import PartnerPrice, PartnerTerms, Plan, Product, ProductGroup, ProductType, Tax, TermsDocument, Venture
-from catalog.operations.plans import add_plan, publish_plan
-from config.demo.people import ALICE, BERT, BOB, CAROL, DORA, PASSWORD, STAFF, Person
+from config.demo.people import ALICE, BERT, BOB, CAROL, DORA, ELKE, PASSWORD, STAFF, Person
 from config.demo.price_list import filled_sheet
+from config.demo.shelves import make_catalogue, make_partners
 from config.roles import ensure_roles
 from provisioning.models import ServiceManager
 from provisioning.operations import connection
@@ -37,8 +36,8 @@ def make_world(*, at: datetime, vendor: Mapping[str, str], with_rate_card: bool)
     ensure_roles()
     msp = _make_staff(at)
     manager = _make_service_manager(at, vendor)
-    plan = _make_catalogue(manager, at)
-    _make_buyers(msp, plan, at)
+    plan, fixed = make_catalogue(manager, at)
+    make_partners([plan, fixed], _make_buyers(msp, at), at)
     exchange_rates.set_exchange_rate(base="EUR", quote="CHF", valid_from=date(2026, 1, 1), rate=Decimal("0.94"))
     if with_rate_card and not plan.product_group.rate_cards.exists():
         sheet = filled_sheet(rate_cards.sheet_format(plan.product_group))
@@ -88,34 +87,8 @@ def _make_service_manager(at: datetime, vendor: Mapping[str, str]) -> ServiceMan
     return manager
 
 
-def _make_catalogue(manager: ServiceManager, at: datetime) -> Plan:
-    venture, _ = Venture.objects.get_or_create(name="Cloud services", defaults={"invoice_series": "NW"})
-    product_type, _ = ProductType.objects.get_or_create(name="Backup and security")
-    product, _ = Product.objects.get_or_create(product_type=product_type, name="Acronis Cyber Protect Cloud")
-    group, made = ProductGroup.objects.get_or_create(product=product, name="Cyber Protect")
-    if made:
-        group.taxes.add(Tax.objects.get_or_create(name="VAT 19 %", defaults={"percent": Decimal(19)})[0])
-    TermsDocument.objects.get_or_create(
-        title="Acronis Terms of Use", version="2026-01", defaults={"text": TERMS, "published_at": at}
-    )
-    plan = Plan.objects.filter(product_group=group, name="Cyber Protect pay-as-you-go").first()
-    if plan is None:
-        plan = add_plan(
-            at=at,
-            venture=venture,
-            product_group=group,
-            service_manager=manager,
-            name="Cyber Protect pay-as-you-go",
-            summary="Backup, security and file sharing. Pay for what you use, month by month.",
-            description=DESCRIPTION,
-            applicable_on_partner_website=True,
-        )
-        publish_plan(plan_id=plan.pk, today=at.date(), at=at)
-        plan.refresh_from_db()
-    return plan
-
-
-def _make_buyers(msp: Organization, plan: Plan, at: datetime) -> None:
+def _make_buyers(msp: Organization, at: datetime) -> list[tuple[Organization, str, str]]:
+    """Make the buyers; return the resellers, each with the discount it gets and the markup it takes, in percent."""
     customer, reseller = Organization.Kind.CUSTOMER, Organization.Kind.RESELLER
     dora = _organization("Dora Design GmbH", customer, msp, at, _address("Lange Reihe 12", "20099", "Hamburg", "DE811569869"))
     _member(DORA, dora)
@@ -129,9 +102,9 @@ def _make_buyers(msp: Organization, plan: Plan, at: datetime) -> None:
     _member(BOB, bob)
     zurich = _address("Limmatquai 20", "8001", "Zürich") | {"currency": "CHF", "country": "CH", "time_zone": "Europe/Zurich"}
     _organization("Matterhorn Treuhand AG", customer, msp, at, zurich | {"orders_execute_automatically": False})
-    for partner, discount, markup in ((alice, "20", "30"), (bob, "15", "40")):
-        PartnerTerms.objects.get_or_create(reseller=partner, plan=plan, defaults={"discount_percent": Decimal(discount)})
-        PartnerPrice.objects.get_or_create(reseller=partner, plan=plan, defaults={"markup_percent": Decimal(markup)})
+    elbe = _organization("Elbe Verlag GmbH", customer, msp, at, _address("Große Elbstraße 68", "22767", "Hamburg"))
+    _member(ELKE, elbe)
+    return [(alice, "20", "30"), (bob, "15", "40")]
 
 
 def _organization(name: str, kind: str, parent: Organization | None, at: datetime, facts: Mapping[str, Any]) -> Organization:
@@ -152,18 +125,3 @@ def _user(person: Person, **facts: bool) -> User:
     found = User.objects.filter(email=person.email).first()
     names = {"first_name": person.first_name, "last_name": person.last_name}
     return found or User.objects.create_user(person.email, PASSWORD, **names, **facts)
-
-
-DESCRIPTION = """Backup and recovery for workstations, servers, virtual machines and Microsoft 365, anti-malware protection, \
-file sync and share, electronic signatures: one service, one portal, one invoice.
-
-You choose how Protection and File Sync & Share are metered. There is no minimum, no quota and no term: the calendar month is \
-billed on the first day of the next one."""
-
-TERMS = """These terms cover your use of Acronis Cyber Protect Cloud.
-
-1. The service is provided by Acronis and sold to you by your seller.
-2. You are responsible for the data you store and for who has access to it.
-3. Acronis processes personal data on your behalf, under the data processing agreement that is part of these terms.
-4. You may stop using the service at any time. Usage up to that day is billed.
-5. Data of a terminated service is deleted and cannot be brought back."""

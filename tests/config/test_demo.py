@@ -47,7 +47,7 @@ def test_the_summary_names_what_was_ordered_and_billed(summary):
     expected = ["order", "tenant_id", "login", "subscription", "usage_rows", "invoice", "net", "tax", "gross", "currency", "pdf"]
 
     assert all(summary[name] for name in expected)
-    assert [order["order"] for order in summary["orders"]] == ["O10001", "O10002", "O10003"]
+    assert [order["order"] for order in summary["orders"]] == ["O10001", "O10002", "O10003", "O10004"]
 
 
 def test_the_invoice_is_usage_times_rates_done_by_hand(folder, summary):
@@ -79,6 +79,13 @@ def test_who_pays_in_francs_is_invoiced_in_francs(summary):
 
     assert invoice["currency"] == "CHF"
     assert all(Decimal(line["unit_price"]) == Decimal(PRICES[line["item"]][1]) * Decimal("0.94") for line in invoice["lines"])
+
+
+def test_a_plan_of_fixed_price_is_billed_a_twelfth_of_its_year(summary):
+    [invoice] = next(order for order in summary["orders"] if order["consumer"] == "Elbe Verlag GmbH")["invoices"]
+
+    assert [(line["item"], line["net"]) for line in invoice["lines"]] == [("subscription", "16.58")]  # 199.00 / 12
+    assert Decimal(invoice["gross"]) == Decimal("19.73")
 
 
 def test_the_pdf_shows_the_number_and_the_total(summary):
