@@ -120,6 +120,7 @@ SECTIONS: dict[str, list[Entry]] = {
         _list("Organizations", "apartment", "accounts.organization"),
         _list("Users", "person", "accounts.user"),
         _list("Memberships", "group", "accounts.membership"),
+        _list("Invitations", "mail", "accounts.invitation"),
         _list("API tokens", "vpn_key", "accounts.apitoken"),
     ],
     "Services": [

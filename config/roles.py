@@ -13,6 +13,7 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         "ordering.orderline": READ,
         "accounts.organization": WRITE,
         "accounts.membership": (*WRITE, "delete"),
+        "accounts.invitation": ("view", "add"),
         "accounts.user": WRITE,
         "accounts.apitoken": ("view", "change"),
         "provisioning.*": READ,
