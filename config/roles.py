@@ -31,7 +31,6 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "Product managers": {
         "catalog.*": (*WRITE, "delete"),
-        "post_office.emailtemplate": WRITE,
         "provisioning.servicemanager": WRITE,
         "provisioning.*": READ,
         "billing.ratecard": READ,
