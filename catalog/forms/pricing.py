@@ -17,7 +17,7 @@ from catalog.operations.plans import why_no_other_billing_model, why_no_quantity
 from catalog.operations.prices import NewPrice, PriceRefused, check_price
 from common.errors import DomainError, FieldRefused
 from common.money import currencies, minor_unit
-from common.templatetags.show import day
+from common.templatetags.show import day, money
 
 AMOUNTS = ("setup_fee", "price", "overage_price")
 LABELS = {"setup_fee": "Setup fee", "price": "Price", "overage_price": "Overage Price (/GB)"}
@@ -65,6 +65,8 @@ class GridLine:
     overage_price: BoundField
     now: PlanPrice | None
     planned: Sequence[PlanPrice]
+    seen_name: str
+    seen: str
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,9 @@ class PricesForm(forms.Form):
     The prices of a plan, by currency and term, and the day from which the changed ones are valid.
 
     An empty line is a term that is not sold. ``prices`` are, once it is valid, those that differ from the ones in force.
+
+    Each line sends along what it was shown with. Where somebody else has changed the price since, a line nobody typed into shows
+    the new one, and one that was typed into is asked about: nobody's price is put back by a page that was open too long.
     """
 
     valid_from = forms.DateField(
@@ -98,17 +103,31 @@ class PricesForm(forms.Form):
         has_overage_quota: bool,
         today: date,
     ) -> None:
-        super().__init__(answer, initial={"valid_from": today})
+        super().__init__(answer.copy() if answer is not None else None, initial={"valid_from": today})
         self.shown = list(shown)
         self.in_force = in_force
         self.planned = planned
         self.has_overage_quota = has_overage_quota
         self.today = today
         self.prices: list[NewPrice] = []
+        self.overtaken: set[tuple[str, int]] = set()
         self.fields["valid_from"].widget.attrs["min"] = today.isoformat()
         for currency in self.shown:
             for term in Term:
                 self._add(currency, term)
+                self._compare_with_what_was_shown(currency, term)
+
+    def _compare_with_what_was_shown(self, currency: str, term: Term) -> None:
+        names = [cell(currency, term, amount) for amount in AMOUNTS]
+        seen = self.data.get(cell(currency, term, "seen"))
+        present = [self.fields[name].initial or "" for name in names]
+        if not self.is_bound or seen is None or seen == _in_one(present):
+            return
+        typed = [self.data.get(name, "").strip() for name in names]
+        if _in_one(typed) == seen:
+            self.data.update(dict(zip(names, present, strict=True)))
+        elif typed != present:
+            self.overtaken.add((currency, int(term)))
 
     def _add(self, currency: str, term: Term) -> None:
         row = self.in_force.get((currency, term))
@@ -142,7 +161,15 @@ class PricesForm(forms.Form):
     def _line(self, currency: str, term: Term) -> GridLine:
         fields = {amount: self[cell(currency, term, amount)] for amount in AMOUNTS}
         key = (currency, int(term))
-        return GridLine(term.label, term.value, now=self.in_force.get(key), planned=self.planned.get(key, ()), **fields)
+        return GridLine(
+            term.label,
+            term.value,
+            now=self.in_force.get(key),
+            planned=self.planned.get(key, ()),
+            seen_name=cell(currency, term, "seen"),
+            seen=_in_one([field.field.initial or "" for field in fields.values()]),
+            **fields,
+        )
 
     def clean_valid_from(self) -> date:
         valid_from: date = self.cleaned_data["valid_from"]
@@ -165,6 +192,9 @@ class PricesForm(forms.Form):
             return
         setup_fee, price, overage = (self.cleaned_data.get(names[amount]) for amount in AMOUNTS)
         row = self.in_force.get((currency, term))
+        if (currency, int(term)) in self.overtaken:
+            self.add_error(names["price"], _overtaken(row))
+            return
         if price is None:
             if row is not None:
                 self.add_error(names["price"], f"Sold since {day(row.valid_from)}. Enter a price, or withdraw it.")
@@ -198,6 +228,19 @@ class WithdrawForm(forms.Form):
 def currency_choices(without: Sequence[str]) -> list[tuple[str, str]]:
     """Return every currency people can pay in, by its letters, as (USD, USD, US Dollar)."""
     return [(code, f"{code}, {get_currency_name(code, locale='en')}") for code in sorted(currencies()) if code not in without]
+
+
+def _in_one(amounts: Sequence[str]) -> str:
+    return "|".join(amounts)
+
+
+def _overtaken(row: PlanPrice | None) -> str:
+    if row is None:
+        return "Somebody withdrew this price while you had the page open. Save again to sell it all the same."
+    now = f"{money(row.price, row.currency)}, setup fee {money(row.setup_fee, row.currency)}"
+    if row.overage_price is not None:
+        now = f"{now}, overage {plain(row.overage_price, row.currency, is_money=False)} {row.currency} per GB"
+    return f"Somebody changed this while you had the page open; now it is {now}. Save again to replace that by what you typed."
 
 
 def cell(currency: str, term_months: int, amount: str) -> str:

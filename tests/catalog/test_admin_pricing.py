@@ -109,6 +109,52 @@ def test_saved_as_it_is_nothing_changes(desk: Client, plan: Plan) -> None:
     assert PlanPrice.objects.count() == 1
 
 
+def seen(setup_fee: str = "", price: str = "", overage: str = "") -> dict[str, str]:
+    """What the page says it was shown with, in the line of one month."""
+    return {"EUR-1-seen": f"{setup_fee}|{price}|{overage}"}
+
+
+def two_people(plan: Plan) -> None:
+    """One has the page open with 20; in the meantime another one sets 25."""
+    factories.PlanPriceFactory(plan=plan, term_months=1, price=20, overage_price="0.10", valid_from=date(2026, 9, 1))
+    meant = prices.NewPrice("EUR", 1, Decimal(25), overage_price=Decimal("0.10"))
+    prices.set_prices(plan_id=plan.pk, prices=[meant], valid_from=TODAY, today=TODAY, by=None, at=factories.AT)
+
+
+def test_a_page_that_was_open_too_long_puts_nobodys_price_back(desk: Client, plan: Plan) -> None:
+    two_people(plan)
+    untouched = {"EUR_1_setup_fee": "0.00", "EUR_1_price": "20.00", "EUR_1_overage_price": "0.10"}
+    own = {"EUR_12_price": "200", "EUR_12_overage_price": "0.10"}
+
+    desk.post(page_of(plan), grid(**untouched, **own) | seen("0.00", "20.00", "0.10"))
+
+    assert saved(plan) == {("EUR", 1, "25", "0"), ("EUR", 12, "200", "0")}
+
+
+def test_two_people_who_change_one_price_are_asked_before_the_second_wins(desk: Client, plan: Plan) -> None:
+    two_people(plan)
+    typed = grid(EUR_1_setup_fee="0.00", EUR_1_price="22", EUR_1_overage_price="0.10")
+
+    asked = desk.post(page_of(plan), typed | seen("0.00", "20.00", "0.10"))
+    still = saved(plan)
+    desk.post(page_of(plan), typed | seen("0.00", "25.00", "0.10"))
+
+    assert "now it is 25.00 EUR, setup fee 0.00 EUR, overage 0.10 EUR per GB" in text(asked)
+    assert 'name="EUR-1-seen" value="0.00|25.00|0.10"' in text(asked)
+    assert still == {("EUR", 1, "25", "0")}
+    assert saved(plan) == {("EUR", 1, "22", "0")}
+
+
+def test_a_price_withdrawn_meanwhile_is_not_sold_again_by_an_open_page(desk: Client, plan: Plan) -> None:
+    untouched = {"EUR_1_setup_fee": "0.00", "EUR_1_price": "20.00", "EUR_1_overage_price": "0.10"}
+
+    desk.post(page_of(plan), grid(**untouched) | seen("0.00", "20.00", "0.10"))
+    asked = desk.post(page_of(plan), grid(**{**untouched, "EUR_1_price": "21"}) | seen("0.00", "20.00", "0.10"))
+
+    assert saved(plan) == set()
+    assert "Somebody withdrew this price while you had the page open." in text(asked)
+
+
 def test_a_currency_is_added_to_the_grid(desk: Client, plan: Plan) -> None:
     shown = desk.get(page_of(plan), {"currency": "JPY"})
     assert shown.context["grid"].shown == ["EUR", "JPY"]
