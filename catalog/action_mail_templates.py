@@ -26,14 +26,17 @@ from common.templatetags import show
 
 LONGEST_TEMPLATE = 20_000
 MOST_CONDITIONS = 50
+MOST_WORDS_IN_A_CONDITION = 100  # each nests the engine one deeper
 FRAME = "catalog/emails/action_mail.html"
 TAGS = ("if", "elif", "else", "endif")
 FILTERS: dict[str, Any] = {"default": default, "upper": upper, "lower": lower, "capfirst": capfirst}
 
 # What acts instead of being read, and what loads something from elsewhere when a mail is opened.
 REFUSED_ELEMENTS = frozenset(
-    {"script", "style", "iframe", "object", "embed", "form", "input", "button", "link", "meta", "base", "svg"}
+    {"script", "style", "iframe", "object", "embed", "form", "input", "button", "link", "meta", "base", "svg", "math", "template"}
 )
+ADDRESSES = frozenset({"href", "src", "xlink:href", "background", "poster"})
+REFUSED_ATTRIBUTES = frozenset({"srcdoc", "srcset", "formaction", "action", "ping"})
 
 
 class TemplateRefused(DomainError):
@@ -189,6 +192,8 @@ def _check_tags(source: str) -> None:
             )
     if len(names) > MOST_CONDITIONS:
         raise TemplateRefused(f"It has more than {MOST_CONDITIONS} conditions.")
+    if any(len(tag.split()) > MOST_WORDS_IN_A_CONDITION for tag in re.findall(r"{%(.*?)%}", source)):
+        raise TemplateRefused(f"A condition in {{% if %}} has more than {MOST_WORDS_IN_A_CONDITION} words.")
 
 
 def _sentence(error: str) -> str:
@@ -249,6 +254,9 @@ class _HtmlCheck(HTMLParser):
     """Refuses HTML that would act or load instead of being read. Mail programs drop it anyway; no preview of ours meets it."""
 
     def check(self, source: str) -> None:
+        # Where a comment or a declaration ends, browsers and this parser are not of one mind; what one hides the other runs.
+        if found := re.search(r"<[!?]|</[^a-z]", source, re.IGNORECASE):
+            raise TemplateRefused(f"“{found[0]}” cannot be used in a mail: leave comments and declarations out.")
         self.feed(source)
         self.close()
 
@@ -256,10 +264,10 @@ class _HtmlCheck(HTMLParser):
         if tag in REFUSED_ELEMENTS:
             raise TemplateRefused(f"<{tag}> cannot be used in a mail.")
         for name, value in attrs:
-            if name.startswith("on"):
+            if name.startswith("on") or name in REFUSED_ATTRIBUTES:
                 raise TemplateRefused(f"“{name:.40}” cannot be used in a mail: nothing in it may run.")
             address = re.sub(r"[\s\x00-\x1f]", "", value or "").casefold()
-            if name in {"href", "src"} and not re.match(r"https?://|mailto:|tel:|{{invoice_url}}", address):
+            if name in ADDRESSES and not re.match(r"https?://|mailto:|tel:|{{invoice_url}}", address):
                 raise TemplateRefused(
                     f"The address “{value or '':.60}” must begin with https:// or mailto:, or be {{{{ invoice_url }}}}."
                 )

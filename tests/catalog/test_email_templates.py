@@ -66,6 +66,8 @@ def test_variables_conditions_and_a_few_filters_may_stand_there(source):
         ("{{ }}", "no variable"),
         ("{{ buyer_name + 1 }}", "cannot be read"),
         ("{% if buyer_name %}{% endif %}" * 30, "more than 50 conditions"),
+        ("{% if " + "not " * 4000 + "buyer_name %}{% endif %}", "more than 100 words"),
+        ("{% if " + "1 or " * 3900 + "1 %}{% endif %}", "more than 100 words"),
         ("x" * 20_001, "longer than 20,000"),
     ],
 )
@@ -93,6 +95,11 @@ def test_everything_else_is_a_sentence(source, said):
         "<form action=https://evil.example><input></form>",
         "<svg/onload=alert(1)>",
         "<base href=https://evil.example>",
+        "<!--><script>alert(1)</script>-->",
+        "<![CDATA[><script>alert(1)</script>]]>",
+        "</ ><script>alert(1)</script>",
+        '<math><a xlink:href="javascript:alert(1)">x</a></math>',
+        '<img srcset="https://evil.example/x.png 1x">',
     ],
 )
 def test_html_that_acts_is_refused(source):
