@@ -5,13 +5,14 @@ from uuid import UUID, uuid4
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
-from billing.models import PriceChange, SubscriptionPrice
+from billing.models import PriceChange, PriceChangeRow, SubscriptionPrice
 from billing.operations import price_changes
 from billing.price_change_forms import PriceChangeForm
 from billing.queries import price_changes as queries
@@ -40,9 +41,12 @@ class PriceChangeAdmin(Ledger):
     moves = (Move("call_off", "Call off", CHANGE, lambda change: price_changes.is_open(change, today()), confirm="ask_call_off"),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # Each counted by itself: joined to both, a change of 200 prices and 5,000 subscriptions would be a million rows.
+        prices = PriceChangeRow.objects.filter(change=OuterRef("pk")).order_by().values("change")
+        moved = SubscriptionPrice.objects.filter(change=OuterRef("pk")).order_by().values("change")
         counts = {
-            "price_total": Count("rows", distinct=True),
-            "move_total": Count("moves__subscription", distinct=True),
+            "price_total": _counted(prices.annotate(total=Count("pk"))),
+            "move_total": _counted(moved.annotate(total=Count("subscription", distinct=True))),
         }
         return super().get_queryset(request).annotate(**counts)
 
@@ -155,6 +159,10 @@ class PriceChangeAdmin(Ledger):
 
     def call_off(self, request: HttpRequest, change: PriceChange) -> str:
         return price_changes.call_off(change_id=change.pk, today=today(), by=staff(request), at=clock.now())
+
+
+def _counted(totals: QuerySet[Any, Any]) -> Coalesce:
+    return Coalesce(Subquery(totals.values("total")), 0)
 
 
 def _state(change: PriceChange) -> str:

@@ -194,7 +194,7 @@ def _write_prices(
         by_plan[row.plan.pk].append(row)
     for plan_id, rows in by_plan.items():
         new = [_new_price(row) for row in rows]
-        prices.write_prices(plans[plan_id], new, valid_from=_day(change), today=today, by=by, at=at)
+        prices.write_prices(plans[plan_id], new, valid_from=_day(change), today=today, by=by, at=at, keeps_end=True)
     PriceChangeRow.objects.bulk_create([_change_row(change, row) for row in shown.changed_rows])
 
 
@@ -221,7 +221,7 @@ def _change_row(change: PriceChange, row: PriceRow) -> PriceChangeRow:
 
 
 def _write_moves(change: PriceChange, moves: Sequence[MoveRow], *, by: User | None, at: datetime) -> None:
-    """Write the new prices of ``moves``, every level of each, also one that stays the same: the chain is told as it is then."""
+    """Write the new prices of ``moves``, each told level, also one that stays the same: the chain is told as it is then."""
     day = change.moves_from
     if day is None:
         return

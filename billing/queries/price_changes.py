@@ -126,7 +126,7 @@ def preview(wish: Wish, *, today: date) -> Preview:
     sentences += [f"{plan} has no prices yet; set them on its Pricing page." for plan in fixed if plan.pk not in priced]
     new = {row.key: row for row in rows if row.is_changed}
     day = wish.moves_from or _first_move_day(wish.valid_from, today)
-    moves = _move_rows(_affected(new), day, new=new, today=today)
+    moves = _move_rows(_running(new), day, new=new, today=today)
     moves = [_decided(move, wish) for move in moves]
     return Preview(rows, moves, sentences, _fingerprint(wish, rows, moves))
 
@@ -180,14 +180,21 @@ def _price_row(wish: Wish, plan: Plan, key: PriceKey, prices: list[PlanPrice], *
         return PriceRow(plan, currency, months, None, None, None, f"No price is valid on {show.day(wish.valid_from)}.")
     old = listed_amounts(present)
     new = changed(old, wish.change, currency)
-    later = next((one.valid_from for one in prices if one.valid_from > wish.valid_from), None)
-    note = f"A planned price begins on {show.day(later)} and stays." if later else ""
-    row = PriceRow(plan, currency, months, old, present.valid_from, new, note=note)
+    row = PriceRow(plan, currency, months, old, present.valid_from, new, note=_note(present, prices))
     try:
         check_price(NewPrice(currency, months, new.price, new.setup_fee, new.overage_price), has_overage_quota=has_overage_quota)
     except DomainError as refusal:
         return replace(row, refusal=str(refusal))
     return row
+
+
+def _note(present: PlanPrice, prices: list[PlanPrice]) -> str:
+    """Say what ends the price: another that is planned, or that it is to be withdrawn; the change leaves both as they are."""
+    if present.valid_until is None:
+        return ""
+    if any(one.valid_from == present.valid_until for one in prices):
+        return f"A planned price begins on {show.day(present.valid_until)} and stays."
+    return f"It is sold until {show.day(present.valid_until)} only, and that stays."
 
 
 def _is_in_force(price: PlanPrice, day: date) -> bool:
@@ -201,8 +208,8 @@ def _is_over(price: PlanPrice, day: date) -> bool:
 # --- Running subscriptions ----------------------------------------------------------------------------------------------------
 
 
-def _affected(new: dict[PriceKey, PriceRow]) -> list[Subscription]:
-    """Return the running subscriptions of the changed plans and terms."""
+def _running(new: dict[PriceKey, PriceRow]) -> list[Subscription]:
+    """Return the running subscriptions of the changed plans and terms, in whatever currencies they were sold."""
     plans_and_terms = {(plan, months) for plan, _, months in new}
     running = Subscription.objects.filter(
         plan__in={plan for plan, _ in plans_and_terms},
@@ -214,15 +221,21 @@ def _affected(new: dict[PriceKey, PriceRow]) -> list[Subscription]:
 
 
 def _move_rows(subscriptions: list[Subscription], day: date, *, new: dict[PriceKey, PriceRow], today: date) -> list[MoveRow]:
-    """Return what each of ``subscriptions`` would be invoiced at from ``day`` on; those that would not change are left out."""
+    """
+    Return what each of ``subscriptions`` would be invoiced at from ``day`` on.
+
+    With ``new`` a level moves only in a currency whose price changes, and who would not change is left out: a change of the prices
+    in EUR moves nobody in CHF. Without, every level moves.
+    """
     listed = _list_prices({one.plan_id for one in subscriptions}, day, new)
     sold: dict[int, list[SubscriptionPrice]] = defaultdict(list)
     rows = SubscriptionPrice.objects.standing().filter(subscription__in=subscriptions).order_by("level", "valid_from")
     for row in rows:
         sold[row.subscription_id].append(row)
-    found = [_move_row(one, sold[one.pk], listed, day, today) for one in subscriptions]
     if not new:
-        return found
+        return [_move_row(one, sold[one.pk], listed, day, today) for one in subscriptions]
+    asked = [one for one in subscriptions if any(_key(one, price) in new for price in sold[one.pk])]
+    found = [_without(_move_row(one, sold[one.pk], listed, day, today), new) for one in asked]
     return [move for move in found if move.refusal or any(price.is_changed for price in move.prices)]
 
 
@@ -244,7 +257,7 @@ def _move_row(
     present = [rows[-1] for rows in _by_level(sold, day)]
     prices = []
     for one in present:
-        amounts = listed.get((subscription.plan_id, one.currency, subscription.term_months))
+        amounts = listed.get(_key(subscription, one))
         if amounts is None:
             term = "1 month" if subscription.term_months == 1 else f"{subscription.term_months} months"
             return MoveRow(subscription, [], False, f"The plan has no price in {one.currency} for {term} on {show.day(day)}.")
@@ -253,6 +266,15 @@ def _move_row(
         refusal = f"Its price already moves on {show.day(planned.valid_from)}; call that off first."
         return MoveRow(subscription, prices, False, refusal)
     return MoveRow(subscription, prices, True)
+
+
+def _without(move: MoveRow, new: dict[PriceKey, PriceRow]) -> MoveRow:
+    """Leave levels where they are whose list price does not change."""
+    return replace(move, prices=[price for price in move.prices if _key(move.subscription, price.present) in new])
+
+
+def _key(subscription: Subscription, price: SubscriptionPrice) -> PriceKey:
+    return subscription.plan_id, price.currency, subscription.term_months
 
 
 def _by_level(sold: Iterable[SubscriptionPrice], day: date) -> list[list[SubscriptionPrice]]:
@@ -315,7 +337,7 @@ def _fingerprint(wish: Wish, rows: list[PriceRow], moves: list[MoveRow]) -> str:
     told: dict[str, Any] = {
         "change": wish.change.words(),
         "days": [wish.valid_from, wish.moves_from],
-        "rows": [[*row.key, _told(row.old), _told(row.new), row.refusal] for row in rows],
+        "rows": [[*row.key, _told(row.old), _told(row.new), row.refusal, row.note] for row in rows],
         "moves": [
             [
                 move.subscription.pk,

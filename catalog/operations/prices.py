@@ -94,9 +94,20 @@ def cancel_planned_price(*, plan_id: int, price_id: int, today: date) -> None:
 
 
 def write_prices(
-    plan: Plan, prices: Iterable[NewPrice], *, valid_from: date, today: date, by: User | None, at: datetime
+    plan: Plan,
+    prices: Iterable[NewPrice],
+    *,
+    valid_from: date,
+    today: date,
+    by: User | None,
+    at: datetime,
+    keeps_end: bool = False,
 ) -> list[PlanPrice]:
-    """Check and write the prices of a locked plan; return those that changed. Refuses as `set_prices` does."""
+    """
+    Check and write the prices of a locked plan; return those that changed. Refuses as `set_prices` does.
+
+    :param keeps_end: a price that was to be withdrawn still is; otherwise setting it anew means that it is sold on.
+    """
     if not plan.is_fixed:
         raise DomainError(f"{plan} is pay-as-you-go; its prices are on the rate card of {plan.product_group}.")
     _check_day(valid_from, today, field="valid_from")
@@ -111,7 +122,16 @@ def write_prices(
     for row in PlanPrice.objects.filter(plan=plan).order_by("valid_from"):
         present.setdefault((row.currency, row.term_months), []).append(row)
     written = (
-        _write(plan, new, present.get((new.currency, new.term_months), []), valid_from=valid_from, by=by, at=at) for new in wanted
+        _write(
+            plan,
+            new,
+            present.get((new.currency, new.term_months), []),
+            valid_from=valid_from,
+            by=by,
+            at=at,
+            keeps_end=keeps_end,
+        )
+        for new in wanted
     )
     return [row for row in written if row is not None]
 
@@ -160,15 +180,24 @@ def _check_day(day: date, today: date, *, field: str) -> None:
 
 
 def _write(
-    plan: Plan, new: NewPrice, rows: list[PlanPrice], *, valid_from: date, by: User | None, at: datetime
+    plan: Plan,
+    new: NewPrice,
+    rows: list[PlanPrice],
+    *,
+    valid_from: date,
+    by: User | None,
+    at: datetime,
+    keeps_end: bool,
 ) -> PlanPrice | None:
     """
     Put ``new`` among ``rows``, which are in the order of their days, until the next of them begins; it is sold again where it was
-    to be withdrawn. None where all that is so already.
+    to be withdrawn, unless it ``keeps_end``. None where all that is so already.
     """
     amounts = {"price": new.price, "setup_fee": new.setup_fee, "overage_price": new.overage_price}
     before = next((row for row in rows if row.valid_from <= valid_from and not _is_over(row, valid_from)), None)
     after = next((row.valid_from for row in rows if row.valid_from > valid_from), None)
+    if keeps_end and before is not None:
+        after = before.valid_until
     if before is not None and all(getattr(before, name) == amount for name, amount in amounts.items()):
         return _ending(before, after)
     if before is not None and before.valid_from == valid_from:  # a correction within the day: its row says who had the last word

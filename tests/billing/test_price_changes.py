@@ -139,6 +139,45 @@ def test_a_price_that_is_planned_for_later_is_told_and_stays(plan: Plan) -> None
     ]
 
 
+def test_a_price_that_is_to_be_withdrawn_still_is_and_comes_back_so(plan: Plan) -> None:
+    PlanPrice.objects.filter(plan=plan, term_months=1).update(valid_until=JANUARY)
+
+    shown = preview(wish(plan, terms=(1,)), today=TODAY)
+    change = confirm(wish(plan, terms=(1,)), shown)
+
+    assert [row.note for row in shown.rows] == ["It is sold until 1 Jan 2027 only, and that stays."]
+    assert prices(plan) == [(Decimal(20), date(2026, 1, 1), DECEMBER), (Decimal(21), DECEMBER, JANUARY)]
+    call_off(change)
+    assert prices(plan) == [(Decimal(20), date(2026, 1, 1), JANUARY)]
+
+
+def test_a_withdrawal_planned_since_the_preview_is_looked_at_before_confirming(plan: Plan) -> None:
+    shown = preview(wish(plan), today=TODAY)
+    PlanPrice.objects.filter(plan=plan, term_months=1).update(valid_until=JANUARY)
+
+    with pytest.raises(PreviewOutdated):
+        confirm(wish(plan), shown)
+
+
+def test_a_change_in_one_currency_moves_nobody_in_another(plan: Plan, personas: Personas) -> None:
+    factories.PlanPriceFactory(plan=plan, currency="CHF", price=Decimal(25))
+    euros = subscribe_fixed(personas.direct_customer, plan=plan)
+    francs = subscribe_fixed(factories.OrganizationFactory(currency="CHF"), sold_at("22", currency="CHF"), plan=plan)
+    wholesale, _ = sold_by_reseller("20", Markup())
+    both = subscribe_fixed(personas.resellers_customer, wholesale, sold_at("22", level=Level.RETAIL, currency="CHF"), plan=plan)
+    wanted = wish(plan, currencies=("EUR",), moves_from=DECEMBER)
+
+    confirm(wanted)
+
+    assert [price for _, price, _ in sold(euros)] == [Decimal(20), Decimal(21)]
+    assert [price for _, price, _ in sold(francs)] == [Decimal(22)]
+    assert [(level, price) for level, price, _ in sold(both)] == [
+        ("retail", Decimal(22)),
+        ("wholesale", Decimal(16)),
+        ("wholesale", Decimal("16.80")),
+    ]
+
+
 def test_who_is_affected_is_told_with_present_and_new_price(plan: Plan, personas: Personas) -> None:
     direct = subscribe_fixed(personas.direct_customer, plan=plan)
     subscribe_fixed(factories.OrganizationFactory(), plan=plan, status="ended", ended_on=date(2026, 11, 1))
