@@ -81,6 +81,9 @@ class ModuleSettingPages(BssAdmin):
         choice = self._choice(plan, initial)
         is_answer = asked in ("save", "preview") and choice.manager is not None
         form = self._form(plan, settings, choice, initial, answer=typed if is_answer else None)
+        if is_answer and form.has_unseen_items(request.POST.getlist("item")):
+            asked, form = "reload", self._form(plan, settings, choice, initial, answer=None)
+            messages.info(request, "Nothing is saved yet: look through the offering items of this edition first.")
         if asked == "save" and choice.manager is None:
             messages.error(request, "Choose the service manager.")
         if asked == "save" and form.is_bound and form.is_valid() and self._save(request, plan, form):

@@ -1,6 +1,6 @@
 """The module setting “Acronis” of a plan as a form: what is typed, made into values, with every rule's sentence at its field."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -215,6 +215,11 @@ class ModuleSettingForm(forms.Form):
             soft=self[f"soft-{item.name}"] if has_quota else None,
             hard=self[f"hard-{item.name}"] if has_quota else None,
         )
+
+    def has_unseen_items(self, sent: Iterable[str]) -> bool:
+        """Whether Protection has items of the chosen edition and none of them was sent: the browser had not shown them yet."""
+        of_edition = {item.name for item in self.lines if item.application == COMMON and item.edition}
+        return bool(of_edition) and of_edition.isdisjoint(sent)
 
     # --- What was typed --------------------------------------------------------------------------------------------------
 

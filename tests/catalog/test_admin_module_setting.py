@@ -155,6 +155,17 @@ def test_saving_keeps_the_settings_and_makes_order_urls(acronis: Any, browser: C
     assert re.search(r'name="on-pg_base_servers"[^>]*checked', browser.get(page(plan)).text)
 
 
+def test_items_the_browser_had_not_shown_are_shown_before_anything_is_saved(acronis: Any, browser: Client) -> None:
+    plan = draft(acronis)
+
+    answer = browser.post(page(plan), entered(acronis, item=[]))  # saved before the items of the edition had arrived
+
+    assert told(answer) == ["Nothing is saved yet: look through the offering items of this edition first."]
+    assert re.search(r'name="on-pg_base_workstations"', answer.text)
+    plan.refresh_from_db()
+    assert plan.service_manager is None
+
+
 BAD: dict[str, tuple[dict[str, str], str, str]] = {
     "half": ({"storage_quota": "1.5"}, "storage_quota", "Only whole numbers can be entered here; “1.5” is none."),
     "exponent": ({"overage": "1e3"}, "overage", "Only whole numbers can be entered here; “1e3” is none."),
@@ -206,7 +217,9 @@ def test_item_nobody_knows_is_shown_so_that_it_can_be_unticked(acronis: Any, bro
     ModuleItem.objects.create(settings=plan.module_settings, name="pg_base_toasters")
 
     assert "pg_base_toasters" in browser.get(page(plan)).text
-    refused = browser.post(page(plan), entered(acronis, item=["pg_base_toasters"], **{"on-pg_base_toasters": "on"}))
+    refused = browser.post(
+        page(plan), entered(acronis, item=["pg_base_servers", "pg_base_toasters"], **{"on-pg_base_toasters": "on"})
+    )
     assert "offering items not available: pg_base_toasters" in refused.text
 
 
