@@ -6,13 +6,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import FilteredRelation, Q, prefetch_related_objects
+from django.db.models import F, FilteredRelation, Q, prefetch_related_objects
 
 from accounts.models import Organization
-from catalog.models import PartnerPrice, PartnerTerms, Plan, PlanPrice
+from catalog.models import PartnerPrice, PartnerTerms, Plan, PlanPrice, PlanPriceQuerySet
 from catalog.pricing import Amounts, Level, Markup, Step, published, walk
 from common.errors import DomainError
 from common.money import round_money
+
+_OWN = ("pk", "markup_kind", "markup_percent", "overage_markup_percent", "discount_percent", "is_published")
+"""What is read of a reseller's own price."""
 
 
 class NoPrice(DomainError):
@@ -88,17 +91,17 @@ def offers(plans: Iterable[Plan], buyer: Organization, *, on: date) -> dict[int,
     """
     Return, by plan, what each term costs ``buyer`` in its currency on that day of its own, shortest term first.
 
-    One query for a direct customer, one or two more with a reseller, however many plans. Plans without prices, such as
+    One query, and one more where a reseller marks up by amount, however many plans. Plans without prices, such as
     pay-as-you-go, are left out.
     """
     fixed = [plan.pk for plan in plans if plan.is_fixed]
     if not fixed:
         return {}
     seller = buyer if buyer.kind == Organization.Kind.RESELLER else buyer.reseller
-    agreed = agreements(seller, fixed) if seller is not None else {}
     currencies = {buyer.currency} | ({seller.currency} if seller is not None else set())
     prices = PlanPrice.objects.in_force(on).filter(plan__in=fixed, currency__in=currencies).order_by("plan", "term_months")
-    rows = list(prices)
+    rows = list(prices if seller is None else _with_agreement(prices, seller))
+    agreed = {} if seller is None else _agreed_by_plan(seller, ((row.plan_id, *_agreement(row)) for row in rows))
     has_cost = {(row.plan_id, row.term_months) for row in rows if seller is None or row.currency == seller.currency}
     found: dict[int, list[Offer]] = {}
     for row in rows:
@@ -138,10 +141,30 @@ def agreements(reseller: Organization, plans: Collection[int]) -> dict[int, Agre
     terms = PartnerTerms.objects.filter(reseller=reseller, plan__in=plans).annotate(
         own=FilteredRelation("plan__partner_prices", condition=Q(plan__partner_prices__reseller=reseller))
     )
-    names = ("pk", "markup_kind", "markup_percent", "overage_markup_percent", "discount_percent", "is_published")
+    return _agreed_by_plan(reseller, terms.values_list("plan", "discount_percent", *(f"own__{name}" for name in _OWN)))
+
+
+def _with_agreement(prices: PlanPriceQuerySet, reseller: Organization) -> PlanPriceQuerySet:
+    """Read with each price what was agreed on its plan, for `_agreement`."""
+    return prices.annotate(
+        terms=FilteredRelation("plan__partner_terms", condition=Q(plan__partner_terms__reseller=reseller)),
+        own=FilteredRelation("plan__partner_prices", condition=Q(plan__partner_prices__reseller=reseller)),
+        agreed_discount=F("terms__discount_percent"),
+        **{f"own_{name}": F(f"own__{name}") for name in _OWN},
+    )
+
+
+def _agreement(row: Any) -> tuple[Any, ...]:
+    return (row.agreed_discount, *(getattr(row, f"own_{name}") for name in _OWN))
+
+
+def _agreed_by_plan(reseller: Organization, told: Iterable[tuple[Any, ...]]) -> dict[int, Agreed]:
+    """Make of plan, discount and the facts of a reseller's own price what was agreed; plans without a discount have no terms."""
     found: dict[int, Agreed] = {}
-    for plan, discount, *own in terms.values_list("plan", "discount_percent", *(f"own__{name}" for name in names)):
-        facts = dict(zip(names, own, strict=True))
+    for plan, discount, *own in told:
+        if plan in found or discount is None:
+            continue
+        facts = dict(zip(_OWN, own, strict=True))
         retail = None if facts["pk"] is None else PartnerPrice(reseller=reseller, plan_id=plan, **facts)
         found[plan] = Agreed(discount, retail)
     retails = [agreed.retail for agreed in found.values() if agreed.retail is not None]

@@ -9,6 +9,7 @@ from accounts.acting import acting_membership, own_memberships
 from accounts.arriving import arrived_at
 from accounts.models import Membership, Organization
 from ordering.models import BasketLine
+from ordering.queries.checkouts import Summary
 
 register = template.Library()
 
@@ -34,7 +35,14 @@ def other_memberships(context: RequestContext) -> list[Membership]:
 
 @register.simple_tag(takes_context=True)
 def basket_count(context: RequestContext) -> int:
-    """Return how many products lie in the reader's open basket for the organization acted for."""
+    """
+    Return how many products lie in the reader's open basket for the organization acted for.
+
+    The basket's own pages have read it already; all others ask once.
+    """
+    shown = context.get("summary")
+    if isinstance(shown, Summary):
+        return len(shown.items)
     acting = acting_membership(context.request)
     if acting is None:
         return 0

@@ -137,7 +137,7 @@ def test_many_plans_are_priced_with_few_questions(personas: Personas, django_ass
 
     with django_assert_max_num_queries(1):
         offers(plans, personas.direct_customer, on=TODAY)
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(1):
         found = offers(plans, personas.resellers_customer, on=TODAY)
 
     assert len(found) == 20
