@@ -106,6 +106,33 @@ def rows_of(settings: NewSettings, values: rules.Values) -> tuple[ModuleSettings
     ]
 
 
+def no_longer_fits(plan: Plan) -> list[str]:
+    """
+    Return a sentence for all that was saved and could not be saved any more, such as an item that the vendor has dropped since.
+
+    Nothing where the services definition of its service manager is not known.
+    """
+    manager, row = plan.service_manager, ModuleSettings.objects.filter(plan=plan).prefetch_related("items").first()
+    if manager is None or manager.definition_fetched_at is None or row is None:
+        return []
+    values = values_of(_settings_of(row, manager), plan=plan, manager=manager)
+    return [f"Module Setting: {refusal.sentence}" for refusal in rules.refusals(values, offering_of(manager))]
+
+
+def _settings_of(row: ModuleSettings, manager: ServiceManager) -> NewSettings:
+    return NewSettings(
+        service_manager_id=manager.pk,
+        is_free_trial=row.is_free_trial,
+        trial_days=row.trial_days,
+        storage_quota=row.storage_quota,
+        overage=row.overage,
+        protection_model=row.protection_model,
+        file_sync_model=row.file_sync_model,
+        backup_storage_id=row.backup_storage_id,
+        items=tuple((item.name, rules.ItemValues(item.is_enabled, item.soft_quota, item.overage)) for item in row.items.all()),
+    )
+
+
 # Steps: inside the caller's transaction
 
 

@@ -21,6 +21,7 @@ from catalog.models import (
     Venture,
 )
 from catalog.operations import order_urls
+from catalog.operations.module_settings import no_longer_fits
 from catalog.queries.readiness import missing_to_sell
 from common.errors import DomainError, FieldRefused
 
@@ -48,11 +49,12 @@ def publish_plan(*, plan_id: int, today: date, at: datetime) -> Plan:
     """
     Put a plan into the storefront.
 
-    :raises CannotBeSold: settings or prices are missing, its service manager is switched off, or it is prepaid.
+    :raises CannotBeSold: settings or prices are missing, its service manager is switched off or does not offer any more what the
+        module setting says, or it is prepaid.
     :raises IllegalTransition: it is published already.
     """
     plan = _locked(plan_id)
-    if missing := missing_to_sell(plan, on=today):
+    if missing := missing_to_sell(plan, on=today) or no_longer_fits(plan):
         raise CannotBeSold(" ".join(missing))
     order_urls.make_order_urls(plan, on=today, at=at)
     return _moved(plan, Plan.Status.PUBLISHED)

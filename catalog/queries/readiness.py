@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from catalog.models import UNLIMITED_STORAGE, ActionMail, ModuleSettings, OrderUrl, Plan, PlanPrice
+from common.templatetags.show import day
 
 
 class Stage(StrEnum):
@@ -70,6 +71,7 @@ class _Found:
 
     settings: Mapping[int, ModuleSettings]
     prices: Mapping[int, Sequence[PlanPrice]]
+    planned: Mapping[int, Sequence[PlanPrice]]
     order_urls: Mapping[int, int]
     own_mails: Mapping[int, int]
     group_mails: Mapping[int, int]
@@ -102,14 +104,17 @@ def missing_to_sell(plan: Plan, *, on: date) -> list[str]:
 def _look(plans: Sequence[Plan], on: date) -> _Found:
     ids = [plan.pk for plan in plans]
     prices: defaultdict[int, list[PlanPrice]] = defaultdict(list)
-    for row in PlanPrice.objects.in_force(on).filter(plan__in=ids).order_by("currency", "term_months"):
-        prices[row.plan_id].append(row)
+    planned: defaultdict[int, list[PlanPrice]] = defaultdict(list)
+    rows = PlanPrice.objects.filter(Q(valid_until__isnull=True) | Q(valid_until__gt=on), plan__in=ids)
+    for row in rows.order_by("currency", "term_months", "valid_from"):
+        (prices if row.valid_from <= on else planned)[row.plan_id].append(row)
     urls = OrderUrl.objects.filter(plan__in=ids, is_active=True).order_by().values_list("plan").annotate(Count("pk"))
     mails = ActionMail.objects.filter(is_active=True).order_by()
     groups = {plan.product_group_id for plan in plans}
     return _Found(
         settings={row.plan_id: row for row in ModuleSettings.objects.filter(plan__in=ids)},
         prices=prices,
+        planned=planned,
         order_urls=dict(urls),
         own_mails=dict(mails.filter(plan__in=ids).values_list("plan").annotate(Count("pk"))),
         group_mails=dict(mails.filter(product_group__in=groups).values_list("product_group").annotate(Count("pk"))),
@@ -119,7 +124,7 @@ def _look(plans: Sequence[Plan], on: date) -> _Found:
 def _states(plan: Plan, found: _Found) -> list[StageState]:
     settings, prices = found.settings.get(plan.pk), found.prices.get(plan.pk, [])
     in_settings = _missing_in_settings(plan, settings)
-    in_prices = _missing_in_prices(plan, settings, prices)
+    in_prices = _missing_in_prices(plan, settings, prices, found.planned.get(plan.pk, []))
     return [
         StageState(Stage.PRODUCT, facts=plan.product_group.product.name),
         StageState(Stage.PRODUCT_GROUP, facts=plan.product_group.name),
@@ -144,7 +149,9 @@ def _missing_in_settings(plan: Plan, settings: ModuleSettings | None) -> str:
     return ""
 
 
-def _missing_in_prices(plan: Plan, settings: ModuleSettings | None, prices: Sequence[PlanPrice]) -> str:
+def _missing_in_prices(
+    plan: Plan, settings: ModuleSettings | None, prices: Sequence[PlanPrice], planned: Sequence[PlanPrice]
+) -> str:
     if not plan.is_fixed:
         return ""  # the rate card has them
     if not prices:
@@ -153,6 +160,12 @@ def _missing_in_prices(plan: Plan, settings: ModuleSettings | None, prices: Sequ
         return "Switch Enable Quantity off: the Storage Quota is -1, unlimited."
     if settings is not None and settings.has_overage_quota:
         without = sorted({f"{row.currency}, {row.get_term_months_display()}" for row in prices if row.overage_price is None})
+        # A planned price takes over by itself on its day; what nobody looks at then would be used for nothing.
+        without += [
+            f"{row.currency}, {row.get_term_months_display()} from {day(row.valid_from)}"
+            for row in planned
+            if row.overage_price is None
+        ]
         if without:
             return f"Enter the Overage Price (/GB) for {'; '.join(without)}."
     return ""

@@ -9,6 +9,7 @@ from catalog.models import ModuleItem, OrderUrl, Plan, PlanPrice
 from catalog.module_rules import ItemValues
 from catalog.operations.module_preview import preview_settings
 from catalog.operations.module_settings import NewSettings, Saved, SettingsRefused, save_module_settings
+from catalog.operations.plans import CannotBeSold, publish_plan
 from catalog.provisioned import wish_of_plan
 from common.errors import FieldRefused
 from provisioning import vendor
@@ -307,3 +308,22 @@ def test_preview_asks_the_vendor_nothing(acronis: Any) -> None:
     preview_settings(plan=draft(acronis), manager=acronis.service_manager, settings=wanted(acronis), quantity=2)
 
     assert len(acronis.seen("calls")) == before
+
+
+# --- What was saved long ago ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [Plan.Status.DRAFT, Plan.Status.ARCHIVED])
+def test_a_plan_is_not_published_once_the_vendor_dropped_an_item_of_it(acronis: Any, status: str) -> None:
+    plan = draft(acronis)
+    save(plan, wanted(acronis))
+    overage_price(plan)
+    Plan.objects.filter(pk=plan.pk).update(status=status)
+    gone = VendorOfferingItem.objects.filter(service_manager=acronis.service_manager, name="pg_base_servers")
+    gone.update(is_offered=False)
+
+    with pytest.raises(CannotBeSold, match=r"offering items not available: .*pg_base_servers"):
+        publish_plan(plan_id=plan.pk, today=TODAY, at=AT)
+    gone.update(is_offered=True)
+
+    assert publish_plan(plan_id=plan.pk, today=TODAY, at=AT).status == Plan.Status.PUBLISHED

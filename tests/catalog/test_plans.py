@@ -99,6 +99,15 @@ def test_what_an_order_would_fail_for_is_said_instead_of_publishing(
     assert plan.status == Plan.Status.DRAFT
 
 
+def test_a_planned_price_without_overage_price_is_missing_before_its_day_comes() -> None:
+    plan = draft()
+    facts = {"plan": plan, "term_months": 6, "overage_price": None, "valid_from": date(2027, 1, 1)}
+    factories.PlanPriceFactory(**facts)
+
+    with pytest.raises(CannotBeSold, match=r"Overage Price \(/GB\) for EUR, 6 months from 1 Jan 2027"):
+        publish(plan)
+
+
 def test_everything_that_is_missing_is_said_at_once() -> None:
     plan = draft(service_manager=None, monthly=None, yearly=None)
 
