@@ -82,9 +82,11 @@ def check_prices_seen(state: checkouts.Checkout, sales: Sequence[Sale], prices_s
     for item, sale in zip(state.items, sales, strict=True):
         cost = of_sale(sale.prices, quantity=sale.wish.quantity, term_months=sale.term_months, whose=whose)
         if cost is not None:
-            sold.append(checkouts.price_seen(item.line, cost))
+            sold.append(checkouts.price_seen(item, cost))
     if fingerprint(sold) != prices_seen:
-        raise refusals.PricesChanged("The prices or your basket have changed since you saw them. Nothing is ordered yet.")
+        raise refusals.PricesChanged(
+            "The prices, what is included or your basket have changed since you saw them. Nothing is ordered yet."
+        )
 
 
 def editions_of(plan: Plan) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from accounts.models import Organization, local_date
 from catalog.models import TermsDocument
 from common.periods import add_months
 from ordering.costs import Cost, fingerprint
-from ordering.models import Basket, BasketLine, Order, OrderLine, TermsAcceptance
+from ordering.models import Basket, Order, OrderLine, TermsAcceptance
 from ordering.queries.items import Item, items_of
 from provisioning.models import Service, TenantUser
 
@@ -87,8 +87,12 @@ class Summary:
 
     @property
     def prices_seen(self) -> str:
-        """What its buyer agrees to by ordering: changes with every figure, term and quantity. Empty where all is priced by use."""
-        return fingerprint(price_seen(item.line, item.cost) for item in self.items if item.cost is not None)
+        """
+        What its buyer agrees to by ordering: changes with every figure, term and quantity, and with what is included for it.
+
+        Empty where all is priced by use. Reads the items of each fixed plan, where `with_included` has not done so before.
+        """
+        return fingerprint(price_seen(item, item.cost) for item in self.items if item.cost is not None)
 
     @property
     def needs_service_details(self) -> bool:
@@ -149,9 +153,10 @@ def missing_billing_fields(organization: Organization) -> list[str]:
     return [name for name in required if not getattr(organization, name).strip()]
 
 
-def price_seen(line: BasketLine, cost: Cost) -> list[Any]:
+def price_seen(item: Item, cost: Cost) -> list[Any]:
     """Return the part of one line in `Summary.prices_seen`."""
-    return [line.plan_id, line.term_months, line.quantity, cost.as_seen()]
+    line = item.line
+    return [line.plan_id, line.term_months, line.quantity, cost.as_seen(), item.contents]
 
 
 def summary(basket: Basket, *, at: datetime) -> Summary:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch, prefetch_related_objects
 
@@ -106,6 +107,27 @@ class Item:
         if self.plan.is_fixed:
             return []
         return metering(self.plan, protection=self.line.protection_model, file_sync=self.line.file_sync_model)
+
+    @property
+    def contents(self) -> list[Any]:
+        """
+        What a module setting gives for the price, one unit, as plain JSON: trial, quotas, editions, location. Empty without one.
+
+        Reads the setting's items, where `with_included` has not done so before.
+        """
+        settings = self.settings
+        if settings is None:
+            return []
+        items = [[one.name, one.soft_quota, one.overage] for one in settings.items.all() if one.is_enabled]
+        return [
+            settings.trial_days if settings.is_free_trial else None,
+            settings.storage_quota,
+            settings.overage,
+            settings.protection_model,
+            settings.file_sync_model,
+            settings.backup_storage_id,
+            sorted(items),
+        ]
 
     @property
     def billing(self) -> list[str]:

@@ -142,8 +142,9 @@ def check_login(request: MemberRequest) -> HttpResponse:
 
 @step_of_checkout(Step.REVIEW)
 def _review(request: MemberRequest, state: Checkout) -> HttpResponse:
+    lines = with_included(state.items)
     form = ReviewForm(initial={"basket": state.basket.key, "prices_seen": state.prices_seen})
-    context = {**_context(state, Step.REVIEW, form), "lines": with_included(state.items)}
+    context = {**_context(state, Step.REVIEW, form), "lines": lines}
     return TemplateResponse(request, "ordering/review.html", context)
 
 

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from post_office.models import Email
 
 from accounts.models import Organization
-from catalog.models import ModuleSettings, Plan, PlanPrice
+from catalog.models import ModuleItem, ModuleSettings, Plan, PlanPrice
 from catalog.queries.offers import SoldPrice
 from common.errors import DomainError, FieldRefused
 from ordering import module_wishes
@@ -340,6 +340,30 @@ def test_what_changed_between_review_and_placing_is_not_ordered(fixed, change):
         submit(basket, prices_seen=seen)
 
     assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize("change", ["storage_quota", "overage", "is_free_trial", "file_sync_model"])
+def test_what_is_included_changed_between_review_and_placing_is_not_ordered(fixed, change):
+    new = {"storage_quota": 10, "overage": 5, "is_free_trial": True, "file_sync_model": "per_workload"}[change]
+    basket = fixed.complete()
+    seen = checkouts.summary(basket, at=AT).prices_seen
+    ModuleSettings.objects.filter(plan=fixed.plan).update(**{change: new})
+
+    with pytest.raises(refusals.PricesChanged):
+        submit(basket, prices_seen=seen)
+
+    assert not Order.objects.exists()
+
+
+def test_an_item_switched_off_between_review_and_placing_is_not_ordered(fixed):
+    item = ModuleItem.objects.create(settings=fixed.plan.module_settings, name="pg_base_storage", is_enabled=True, soft_quota=None)
+    basket = fixed.complete()
+    seen = checkouts.summary(basket, at=AT).prices_seen
+    item.is_enabled = False
+    item.save(update_fields=["is_enabled"])
+
+    with pytest.raises(refusals.PricesChanged):
+        submit(basket, prices_seen=seen)
 
 
 def test_a_changed_markup_is_a_changed_price_for_the_reseller(fixed):
