@@ -14,7 +14,7 @@ from django.utils.datastructures import MultiValueDict
 
 from accounts.models import Organization
 from catalog.forms.pricing import PricesForm, SellingForm, WithdrawForm, currency_choices
-from catalog.models import ModuleSettings, Plan, PlanPrice, Term
+from catalog.models import UNLIMITED_STORAGE, ModuleSettings, Plan, PlanPrice, Term
 from catalog.operations import plans, prices
 from common import clock
 from common.bss import BssAdmin, refuse, related, say, staff, today
@@ -191,6 +191,7 @@ class PricingPages(BssAdmin):
             "selling": selling,
             "grid": grid,
             "has_overage_quota": settings is not None and settings.has_overage_quota,
+            "no_overage_because": _no_overage_because(settings),
             "other_currencies": currency_choices(grid.shown) if grid is not None else [],
             "history": history.order_by("-valid_from", "currency", "term_months")[:SHOWN_HISTORY],
             "shown_history": SHOWN_HISTORY,
@@ -210,6 +211,20 @@ class PricingPages(BssAdmin):
 
     def _pricing_url(self, plan: Plan) -> str:
         return reverse("admin:catalog_plan_pricing", args=[plan.pk])
+
+
+def _no_overage_because(settings: ModuleSettings | None) -> str:
+    """Say what happens to use above the storage quota where no Overage Price is asked for; empty where one is."""
+    if settings is None or settings.storage_quota is None:
+        return "It is asked for once the module setting has an Overage quota."
+    if settings.storage_quota == UNLIMITED_STORAGE:
+        return "The Storage Quota is -1, unlimited: nothing is above it."
+    if settings.overage is None:
+        return (
+            "Overage is empty, so Acronis only warns at the Storage Quota; what is used above it is not blocked and not billed. "
+            "Enter an Overage to bill it, or 0 to block it."
+        )
+    return "" if settings.has_overage_quota else "Overage is 0: Acronis blocks at the Storage Quota, so nothing is used above it."
 
 
 def _is_in_force(row: PlanPrice) -> bool:

@@ -103,7 +103,8 @@ class PricesForm(forms.Form):
         has_overage_quota: bool,
         today: date,
     ) -> None:
-        super().__init__(answer.copy() if answer is not None else None, initial={"valid_from": today})
+        self.answer = answer.copy() if answer is not None else QueryDict(mutable=True)
+        super().__init__(self.answer if answer is not None else None, initial={"valid_from": today})
         self.shown = list(shown)
         self.in_force = in_force
         self.planned = planned
@@ -119,13 +120,14 @@ class PricesForm(forms.Form):
 
     def _compare_with_what_was_shown(self, currency: str, term: Term) -> None:
         names = [cell(currency, term, amount) for amount in AMOUNTS]
-        seen = self.data.get(cell(currency, term, "seen"))
+        seen = self.answer.get(cell(currency, term, "seen"))
         present = [self.fields[name].initial or "" for name in names]
-        if not self.is_bound or seen is None or seen == _in_one(present):
+        if seen is None or seen == _in_one(present):
             return
-        typed = [self.data.get(name, "").strip() for name in names]
+        typed = [self.answer.get(name, "").strip() for name in names]
         if _in_one(typed) == seen:
-            self.data.update(dict(zip(names, present, strict=True)))
+            for name, amount in zip(names, present, strict=True):
+                self.answer[name] = amount
         elif typed != present:
             self.overtaken.add((currency, int(term)))
 

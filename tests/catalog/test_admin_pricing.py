@@ -208,14 +208,27 @@ def test_a_refusal_stands_at_its_cell_and_nothing_is_saved(
     assert PlanPrice.objects.count() == 1
 
 
-def test_overage_prices_are_off_without_an_overage_quota_and_the_page_says_why(desk: Client, plan: Plan) -> None:
-    ModuleSettings.objects.filter(plan=plan).update(overage=None)
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"overage": None}, "what is used above it is not blocked and not billed"),
+        ({"overage": 0}, "Overage is 0: Acronis blocks at the Storage Quota"),
+        ({"overage": None, "storage_quota": -1}, "The Storage Quota is -1, unlimited"),
+        ({"overage": None, "storage_quota": None}, "once the module setting has an Overage quota"),
+    ],
+    ids=["empty", "zero", "unlimited", "not set up"],
+)
+def test_overage_prices_are_off_without_an_overage_quota_and_the_page_says_why(
+    desk: Client, plan: Plan, settings: dict[str, Any], sentence: str
+) -> None:
+    ModuleSettings.objects.filter(plan=plan).update(**settings)
 
     shown = desk.get(page_of(plan))
     desk.post(page_of(plan), grid(EUR_1_price="20", EUR_1_overage_price="5"))
 
     assert shown.context["grid"].fields["EUR-1-overage_price"].disabled
-    assert "Overage Price (/GB) is off" in text(shown)
+    assert "Overage Price (/GB) is off." in text(shown)
+    assert sentence in text(shown)
     assert PlanPrice.objects.get().overage_price is None
 
 

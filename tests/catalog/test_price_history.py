@@ -94,8 +94,7 @@ class Shop:
 
     def duplicate(self, _: int, __: None) -> None:
         number = Plan.objects.filter(product_group=self.plan.product_group_id).count()
-        facts = {"name": f"Copy {number}", "today": self.today, "by": None, "at": AT}
-        copy = plans.duplicate_plan(plan_id=self.plan.pk, **facts)
+        copy = plans.duplicate_plan(plan_id=self.plan.pk, name=f"Copy {number}", today=self.today, by=None, at=AT)
         mine = self.days(copy)
         assert mine == {one: price if one >= self.today else None for one, price in self.days().items()}
 
@@ -109,7 +108,7 @@ class Shop:
 @settings(max_examples=40, deadline=None)
 @given(steps=STEPS)
 def test_a_day_has_one_price_at_most_and_the_past_is_never_rewritten(steps: list[tuple[str, int, object]]) -> None:
-    shop = Shop(factories.FixedPlanFactory(monthly=None, yearly=None, module_settings__overage=None))
+    shop = Shop(factories.FixedPlanFactory.create(monthly=None, yearly=None, module_settings__overage=None))
 
     for what, number, detail in steps:
         before = shop.days()
