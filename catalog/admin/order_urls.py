@@ -67,8 +67,10 @@ class OrderUrlPages(BssAdmin):
             raise PermissionDenied
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        row = get_object_or_404(OrderUrl, pk=url_id)
-        say(request, partial(_switch, row, is_active=request.POST.get("is_active") == "1"))
+        row = get_object_or_404(OrderUrl.objects.select_related("plan"), pk=url_id)
+        is_active = request.POST.get("is_active") == "1"
+        if say(request, partial(_switch, row, is_active=is_active)) and is_active != row.is_active:
+            self.log_change(request, row.plan, f"Order URL {row.path}: {'on' if is_active else 'off'}.")
         back = request.POST.get("back", "")
         is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure())
         return redirect(back if is_ours else self.url_of(row.plan))

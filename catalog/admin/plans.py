@@ -107,6 +107,7 @@ class PlanAdmin(
 
     def publish(self, request: HttpRequest, plan: Plan) -> str:
         operations.publish_plan(plan_id=plan.pk, today=today(), at=clock.now())
+        self.log_change(request, plan, "Published.")
         return f"{plan} is in the storefront."
 
     def ask_archive(self, request: HttpRequest, plan: Plan) -> list[str]:
@@ -117,6 +118,7 @@ class PlanAdmin(
 
     def archive(self, request: HttpRequest, plan: Plan) -> str:
         operations.archive_plan(plan_id=plan.pk)
+        self.log_change(request, plan, "Archived.")
         return f"{plan} is archived. Its subscriptions go on."
 
     def duplicate_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -1,7 +1,7 @@
 """The Pricing page of a plan: how it is sold, its prices by currency and term, and what they were and will be."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from common import clock
 from common.bss import BssAdmin, refuse, related, say, staff, today
 from common.errors import DomainError
 from common.money import is_currency
-from common.templatetags.show import day
+from common.templatetags.show import day, money
 
 SHOWN_HISTORY = 200
 MOST_CURRENCIES = 12
@@ -81,7 +81,9 @@ class PricingPages(BssAdmin):
             except DomainError as refusal:
                 refuse(form, refusal)
             else:
-                messages.success(request, f"{what} is not sold any more from {day(form.cleaned_data['valid_until'])} on.")
+                sentence = f"{what} is not sold any more from {day(form.cleaned_data['valid_until'])} on."
+                self.log_change(request, plan, f"Pricing: {sentence}")
+                messages.success(request, sentence)
                 return redirect(self._pricing_url(plan))
         return self.page(
             request,
@@ -103,7 +105,10 @@ class PricingPages(BssAdmin):
 
         def cancel() -> str:
             prices.cancel_planned_price(plan_id=plan.pk, price_id=row.pk, today=today())
-            return f"The price planned for {day(row.valid_from)} ({row.currency}, {row.get_term_months_display()}) is dropped."
+            what = f"{row.currency}, {row.get_term_months_display()}"
+            was = f"{money(row.price, row.currency)}, setup fee {money(row.setup_fee, row.currency)}"
+            self.log_change(request, plan, f"Pricing: {what} planned for {day(row.valid_from)} is dropped; it was {was}.")
+            return f"The price planned for {day(row.valid_from)} ({what}) is dropped."
 
         say(request, cancel)
         return redirect(self._pricing_url(plan))
@@ -119,7 +124,9 @@ class PricingPages(BssAdmin):
         def sell_again() -> str:
             facts = {"today": today(), "by": staff(request), "at": clock.now()}
             prices.set_prices(plan_id=plan.pk, prices=[again], valid_from=today(), **facts)
-            return f"{row.currency}, {row.get_term_months_display()} is sold until further notice."
+            sentence = f"{row.currency}, {row.get_term_months_display()} is sold until further notice."
+            self.log_change(request, plan, f"Pricing: {sentence}")
+            return sentence
 
         say(request, sell_again)
         return redirect(self._pricing_url(plan))
@@ -150,6 +157,7 @@ class PricingPages(BssAdmin):
         except DomainError as refusal:
             refuse(form, refusal)
             return False
+        self.log_change(request, plan, f"Pricing: {_selling_in_words(form.cleaned_data)}.")
         messages.success(request, f"How {plan} is sold is saved.")
         return True
 
@@ -171,6 +179,7 @@ class PricingPages(BssAdmin):
             messages.info(request, "No price differs from what is valid now; nothing was changed.")
         else:
             count = "1 price is" if len(changed) == 1 else f"{len(changed)} prices are"
+            self.log_change(request, plan, f"Pricing: valid from {day(valid_from)} on: {_prices_in_words(changed)}.")
             messages.success(
                 request, f"{count} valid from {day(valid_from)} on. Running subscriptions keep what they were sold at."
             )
@@ -211,6 +220,16 @@ class PricingPages(BssAdmin):
 
     def _pricing_url(self, plan: Plan) -> str:
         return reverse("admin:catalog_plan_pricing", args=[plan.pk])
+
+
+def _selling_in_words(chosen: Mapping[str, Any]) -> str:
+    switches = {"quantity_is_enabled": "Enable Quantity", "applicable_on_partner_website": "Applicable on Partner Website"}
+    words = [f"{label} {'on' if chosen[name] else 'off'}" for name, label in switches.items()]
+    return ", ".join([str(Plan.BillingModel(chosen["billing_model"]).label), *words])
+
+
+def _prices_in_words(rows: Sequence[PlanPrice]) -> str:
+    return "; ".join(f"{money(row.price, row.currency)} for {row.get_term_months_display()}" for row in rows)
 
 
 def _no_overage_because(settings: ModuleSettings | None) -> str:

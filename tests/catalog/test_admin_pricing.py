@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
@@ -262,6 +263,31 @@ def test_planned_present_and_past_prices_are_told_with_who_and_when(personas: Pe
     assert [shown.count(f">{word}</span>") for word in ("planned", "valid", "past")] == [1, 1, 1]
     assert str(personas.root) in shown
     assert "30.00 EUR</strong> from 1 Jan 2027" in shown
+
+
+def test_the_history_of_a_plan_tells_who_did_what_to_its_prices(personas: Personas, desk: Client, plan: Plan) -> None:
+    desk.post(page_of(plan), selling())
+    desk.post(page_of(plan), grid(EUR_1_price="20", EUR_1_overage_price="0.1"))
+    desk.post(page_of(plan), grid(EUR_1_price="22", EUR_1_overage_price="0.1", valid_from="2027-01-01"))
+    planned = PlanPrice.objects.get(valid_from=LATER)
+    desk.post(page_of(plan, "cancel_price"), {"price": planned.pk})
+    desk.post(f"{page_of(plan, 'withdraw_price')}?currency=EUR&term=1", {"valid_until": "2026-12-01"})
+    desk.post(page_of(plan, "publish"))
+    url = OrderUrl.objects.get()
+    desk.post(reverse("admin:catalog_orderurl_switch", args=[url.pk]), {"is_active": "0"})
+    desk.post(reverse("admin:catalog_orderurl_switch", args=[url.pk]), {"is_active": "0"})
+
+    told = LogEntry.objects.filter(user=personas.root, object_id=str(plan.pk)).order_by("pk")
+
+    assert list(told.values_list("change_message", flat=True)) == [
+        "Pricing: Fixed postpaid, Enable Quantity off, Applicable on Partner Website off.",
+        "Pricing: valid from 15 Oct 2026 on: 20.00 EUR for 1 month.",
+        "Pricing: valid from 1 Jan 2027 on: 22.00 EUR for 1 month.",
+        "Pricing: EUR, 1 month planned for 1 Jan 2027 is dropped; it was 22.00 EUR, setup fee 0.00 EUR.",
+        "Pricing: EUR, 1 month is not sold any more from 1 Dec 2026 on.",
+        "Published.",
+        f"Order URL {url.path}: off.",
+    ]
 
 
 def test_prices_of_another_plan_are_not_touched_from_here(desk: Client, plan: Plan) -> None:
