@@ -6,11 +6,12 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Q
 
 from accounts.models import Organization
 from catalog.item_names import item_label
 from catalog.models import UNLIMITED_STORAGE, ModuleSettings, Plan, PlanQuerySet, Product
+from catalog.provisioned import is_backup_storage
 from catalog.queries.offers import Offer
 from provisioning.models import VendorOfferingItem
 
@@ -43,6 +44,14 @@ class Included:
     name: str
     amount: str
     above: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a unit of a fixed plan includes: things with a quota, the storage first, then by name; and the names of the rest."""
+
+    quotas: Sequence[Included]
+    unlimited: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,28 +109,44 @@ def shelves(plans: Iterable[Plan], offers: Mapping[int, Sequence[Offer]]) -> lis
     return [Shelf(product, [Goods(plan, offers.get(plan.pk, ())) for plan in group]) for product, group in by_product]
 
 
-def included(settings: ModuleSettings) -> list[Included]:
-    """Say what a unit of a fixed plan includes, by its module setting: the storage first, then items by name."""
-    metered = VendorOfferingItem.objects.filter(service_manager=settings.plan.service_manager_id, name=OuterRef("name")).order_by()
-    items = settings.items.filter(is_enabled=True).annotate(unit=Subquery(metered.values("measurement_unit")[:1]))
-    told = [
-        Included(
-            item_label(item.name),
-            "unlimited" if item.soft_quota is None else _amount(item.soft_quota, item.unit),
-            "" if item.overage is None else _amount(item.overage, item.unit),
-        )
-        for item in items
-    ]
-    return [_storage(settings), *sorted(told, key=lambda one: one.name)]
+def included(settings: ModuleSettings) -> Contents:
+    """Say what a unit of a fixed plan includes, by its module setting: two queries."""
+    ticked = list(settings.items.filter(is_enabled=True))
+    mirrored = VendorOfferingItem.objects.filter(
+        service_manager=settings.plan.service_manager_id, name__in=[item.name for item in ticked]
+    )
+    known = {row.name: row for row in mirrored}
+    quotas, unlimited = set(), set()
+    for item in ticked:
+        row = known.get(item.name)
+        if row is not None and is_backup_storage(row):
+            continue  # the Storage Quota, which stands first
+        name = _label(item.name, row)
+        if item.soft_quota is None:
+            unlimited.add(name)
+        else:
+            unit = None if row is None else row.measurement_unit
+            above = "" if item.overage is None else _amount(item.overage, unit)
+            quotas.add(Included(name, _amount(item.soft_quota, unit), above))
+    return Contents([_storage(settings), *sorted(quotas, key=lambda one: (one.name, one.amount))], sorted(unlimited))
 
 
 def _storage(settings: ModuleSettings) -> Included:
     if settings.storage_quota is None or settings.storage_quota == UNLIMITED_STORAGE:
-        return Included("Cloud storage", "unlimited")
+        return Included(STORAGE, "unlimited")
     above = "" if settings.overage is None else _amount(settings.overage, "bytes")
-    return Included("Cloud storage", _amount(settings.storage_quota, "bytes"), above)
+    return Included(STORAGE, _amount(settings.storage_quota, "bytes"), above)
+
+
+def _label(name: str, row: VendorOfferingItem | None) -> str:
+    """File Sync & Share has a cloud storage of its own."""
+    label = item_label(name)
+    return "File Sync & Share storage" if label == STORAGE and row is not None and row.application_type != "backup" else label
 
 
 def _amount(quota: int, measurement_unit: str | None) -> str:
     unit = {"bytes": " GB", "seconds": " hours"}.get(measurement_unit or "", "")
     return f"{quota:,}{unit}"
+
+
+STORAGE = item_label("pg_base_storage")

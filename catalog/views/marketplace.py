@@ -86,7 +86,7 @@ def marketplace_plan(request: HttpRequest, slug: str, number: str) -> HttpRespon
         "marketplace": row,
         "plan": plan,
         "settings": settings,
-        "included": shop.included(settings) if plan.is_fixed and settings is not None else [],
+        "included": shop.included(settings) if plan.is_fixed and settings is not None else None,
         "terms": queries.on_sale([plan], visitor, shows_prices=shows_prices, on=today)[0].terms,
         "shows_prices": shows_prices,
         "buyer": visitor,

@@ -69,7 +69,7 @@ def plan(request: HttpRequest, number: str) -> HttpResponse:
         "settings": settings,
         "goods": goods,
         "chosen": _chosen(request, goods),
-        "included": shop.included(settings) if plan.is_fixed and settings is not None else [],
+        "included": shop.included(settings) if plan.is_fixed and settings is not None else None,
         "buyer": buyer,
         "today": today,
         "edition": request.GET.get("edition", ""),

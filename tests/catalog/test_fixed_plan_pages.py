@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
 from django.urls import reverse
 
 from catalog.models import ModuleItem, ModuleSettings, PartnerPrice, Plan
+from provisioning.models import VendorOfferingItem
 from tests import factories
 from tests.conftest import Personas
 
@@ -85,6 +87,31 @@ def test_the_product_page_says_what_is_included(personas: Personas, plan: Plan) 
     assert "Licensed per gigabyte" in shown
     assert "Per GB above, and month" in shown
     assert "0.10 EUR" in shown
+
+
+def test_what_has_no_quota_stands_in_one_line_and_the_storage_once(personas: Personas, plan: Plan) -> None:
+    settings = ModuleSettings.objects.get(plan=plan)
+    for name, application, usage, unit in (
+        ("pg_base_storage", "backup", "storage", "bytes"),
+        ("fc_storage", "files_cloud", "storage", "bytes"),
+        ("pg_base_vms", "backup", "vms", "quantity"),
+    ):
+        ModuleItem.objects.create(settings=settings, name=name)
+        VendorOfferingItem.objects.create(
+            service_manager=plan.sold_through,
+            name=name,
+            application_id=uuid4(),
+            application_type=application,
+            usage_name=usage,
+            edition="pck_per_gigabyte",
+            item_type="count",
+            measurement_unit=unit,
+        )
+
+    shown = page(personas, "dora", product_url(plan))
+
+    assert shown.count("Cloud storage") == 1
+    assert "<dt>Without a limit</dt><dd>File Sync &amp; Share storage, Virtual machines</dd>" in shown
 
 
 def test_without_overage_quota_there_is_no_overage_price(personas: Personas, plan: Plan) -> None:
