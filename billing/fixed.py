@@ -4,12 +4,14 @@ database, no clock.
 
 A price is for one unit and the whole term. A calendar month costs quantity × price ÷ months of the term; of the first and the
 last month only the days that are billed count, as a share of that month's days. A price that begins inside a month counts from
-its day on, so that month has one charge for each price. The setup fee × quantity is charged once, in the month of the first day,
-at the price of that day. What the usage was does not matter: it is inside the quota.
+its day on, so that month has one charge for each price. The setup fee × quantity is charged once, in the month of the first day
+that is billed, as it was sold. What the usage was does not matter: it is inside the quota.
 
-Rounding: an amount is exact until it is rounded once, half up, to the currency's minor unit. Quantity and unit price are brought
-to ten decimals, as they are stored and printed, and so that their product rounds to that same amount. Twelve monthly lines of a
-yearly price therefore differ from it by at most half a minor unit each.
+Rounding: an amount is exact until it is rounded once, half up, to the currency's minor unit. Whole months are rounded together:
+the first n of a price cost n months rounded, and the n-th what that is more than for the months before. So twelve whole months of
+a yearly price are that price, to the cent, and no month differs from a twelfth by as much as a minor unit. Days of a first or last
+month are rounded by themselves. Quantity and unit price have up to ten decimals, no more than needed for their product to round
+to that same amount, so that a line can be recalculated from what is printed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,10 +20,10 @@ from datetime import date
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from billing.rating import DIGITS, TEN_DECIMALS, Charge, exact_product, plain
-from common.money import round_money
+from common.money import minor_unit, round_money
 from common.periods import Period
 
 SUBSCRIPTION, SETUP_FEE = "subscription", "setup_fee"
@@ -46,11 +48,15 @@ class DatedPrice:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """One subscription at one level of its sale: ``prices`` in the order of their days, the first from its first day or before."""
+    """
+    One subscription at one level of its sale: ``prices`` in the order of their days, the first from its first day or before.
+
+    ``charged_from`` is the first day that is billed: its first day, or the day after its free trial.
+    """
 
     quantity: int
     term_months: int
-    started_on: date
+    charged_from: date
     level: str
     prices: Sequence[DatedPrice]
 
@@ -65,7 +71,7 @@ class FixedCharge:
 
 def charges(terms: Terms, part: Period) -> list[FixedCharge]:
     """
-    Return what ``part``, the billed days of one calendar month, costs; amounts of nothing are left out.
+    Return what ``part``, the billed days of one calendar month, costs; what rounds to nothing is left out.
 
     :raises ValueError: ``part`` reaches over the end of a month, or no price is valid on its first day.
     """
@@ -74,10 +80,9 @@ def charges(terms: Terms, part: Period) -> list[FixedCharge]:
         raise ValueError(f"{part} reaches over the end of a month.")
     stretches = list(_stretches(terms.prices, part))
     found = [_monthly(terms, price, days, month, is_first=number == 0) for number, (price, days) in enumerate(stretches)]
-    if terms.started_on in part:
-        price = next(price for price, days in stretches if terms.started_on in days)
-        found.append(_setup(terms, price, part))
-    return [one for one in found if one.charge.net_unrounded]
+    if terms.charged_from in part:
+        found.append(_setup(terms, part))
+    return [one for one in found if round_money(one.charge.net_unrounded, one.charge.working["currency"])]
 
 
 def _stretches(prices: Sequence[DatedPrice], part: Period) -> Iterator[tuple[DatedPrice, Period]]:
@@ -101,19 +106,50 @@ def _monthly(terms: Terms, price: DatedPrice, days: Period, month: Period, *, is
         "term_price": plain(price.price),
         "steps": _steps(price, "price", terms.term_months),
     }
-    charge = _charge(SUBSCRIPTION, terms, price, quantity, unit_price, days, working)
+    amount = rounded(quantity * unit_price, price.currency)
+    if share == 1 and (each := _nth_month(price, quantity * unit_price, month)).amount != amount:
+        amount = each.amount
+        working["together"] = {"months": each.number, "amount": plain(each.together), "before": plain(each.before)}
+    charge = _charge(SUBSCRIPTION, terms, price, (quantity, unit_price, amount), days, working)
     return FixedCharge("" if is_first else days.start.isoformat(), charge)
 
 
-def _setup(terms: Terms, price: DatedPrice, part: Period) -> FixedCharge:
+class _NthMonth(NamedTuple):
+    """The ``number``-th whole month of a price: what so many months cost ``together``, and what those ``before`` it did."""
+
+    number: int
+    together: Decimal
+    before: Decimal
+
+    @property
+    def amount(self) -> Decimal:
+        return self.together - self.before
+
+
+def _nth_month(price: DatedPrice, monthly: Fraction, month: Period) -> _NthMonth:
+    first = price.valid_from
+    number = (month.start.year - first.year) * 12 + month.start.month - first.month + (first.day == 1)
+    return _NthMonth(number, rounded(monthly * number, price.currency), rounded(monthly * (number - 1), price.currency))
+
+
+def _setup(terms: Terms, part: Period) -> FixedCharge:
+    price = terms.prices[0]  # as it was sold, though it may have moved to another price during a free trial
     working = {"steps": _steps(price, "setup_fee", 1)}
-    return FixedCharge("", _charge(SETUP_FEE, terms, price, Fraction(terms.quantity), Fraction(price.setup_fee), part, working))
+    fee, quantity = Fraction(price.setup_fee), Fraction(terms.quantity)
+    figures = (quantity, fee, rounded(quantity * fee, price.currency))
+    return FixedCharge("", _charge(SETUP_FEE, terms, price, figures, part, working))
 
 
 def _charge(
-    item: str, terms: Terms, price: DatedPrice, quantity: Fraction, unit_price: Fraction, days: Period, working: dict[str, Any]
+    item: str,
+    terms: Terms,
+    price: DatedPrice,
+    figures: tuple[Fraction, Fraction, Decimal],
+    days: Period,
+    working: dict[str, Any],
 ) -> Charge:
-    billed, at = printed(quantity, unit_price, price.currency)
+    """:param figures: quantity and unit price, exact, and the amount that is billed for them."""
+    billed, at = printed(*figures, price.currency)
     net = exact_product(billed, at)
     told = {
         "period": [days.start.isoformat(), days.end.isoformat()],
@@ -130,20 +166,31 @@ def _charge(
     return Charge(item, "", billed, UNIT, at, net, None, told)
 
 
-def printed(quantity: Fraction, unit_price: Fraction, currency: str) -> tuple[Decimal, Decimal]:
+def printed(quantity: Fraction, unit_price: Fraction, amount: Decimal, currency: str) -> tuple[Decimal, Decimal]:
     """
-    Return quantity and unit price with ten decimals whose product rounds to the same amount as the exact one.
+    Return quantity and unit price, with at most ten decimals, whose product rounds to ``amount``.
 
-    Half up where that does; else one of them, or both, half a step higher. Amounts too large for ten decimals to hold that promise
-    are told as one piece at their own price.
+    The unit price with the fewest decimals that do; else quantity or unit price, or both, half a step higher. Where the amount is
+    not theirs, as months are rounded together, the unit price is what it is of one unit. Amounts too large for ten decimals to hold
+    that promise are told as one piece at their own price.
     """
-    amount = rounded(quantity * unit_price, currency)
+    return next(pair for pair in _pairs(quantity, unit_price, amount, currency) if _gives(pair, amount, currency))
+
+
+def _pairs(quantity: Fraction, unit_price: Fraction, amount: Decimal, currency: str) -> Iterator[tuple[Decimal, Decimal]]:
+    """Give what may be printed, the best first."""
+    places = [Decimal(1).scaleb(-number) for number in range(-minor_unit(currency).adjusted(), 11)]
+    billed = _decimals(quantity, ROUND_HALF_UP)
+    yield from ((billed, _decimals(unit_price, ROUND_HALF_UP, place)) for place in places)
     for of_price in (ROUND_HALF_UP, ROUND_CEILING):
         for of_quantity in (ROUND_HALF_UP, ROUND_CEILING):
-            pair = _decimals(quantity, of_quantity), _decimals(unit_price, of_price)
-            if round_money(exact_product(*pair), currency) == amount:
-                return pair
-    return Decimal(1), amount
+            yield _decimals(quantity, of_quantity), _decimals(unit_price, of_price)
+    yield from ((billed, _decimals(Fraction(amount) / quantity, ROUND_HALF_UP, place)) for place in places)
+    yield Decimal(1), amount
+
+
+def _gives(pair: tuple[Decimal, Decimal], amount: Decimal, currency: str) -> bool:
+    return round_money(exact_product(*pair), currency) == amount
 
 
 def rounded(amount: Fraction, currency: str) -> Decimal:
@@ -151,10 +198,10 @@ def rounded(amount: Fraction, currency: str) -> Decimal:
     return round_money(_quotient(amount), currency)
 
 
-def _decimals(number: Fraction, rounding: str) -> Decimal:
+def _decimals(number: Fraction, rounding: str, place: Decimal = TEN_DECIMALS) -> Decimal:
     with localcontext() as context:
         context.prec = DIGITS
-        return _quotient(number).quantize(TEN_DECIMALS, rounding=rounding)
+        return _quotient(number).quantize(place, rounding=rounding)
 
 
 def _quotient(number: Fraction) -> Decimal:

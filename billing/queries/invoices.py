@@ -208,7 +208,11 @@ def _rule(line: InvoiceLine) -> str:
     sold_from = show.day(date.fromisoformat(working["price_from"]))
     if line.item == fixed.SETUP_FEE:
         return f"Once, in the month it starts, at the price of {sold_from}."
-    return f"A fixed price, whatever is used within the quota; sold at it from {sold_from} on."
+    rule = f"A fixed price, whatever is used within the quota; sold at it from {sold_from} on."
+    if (together := working.get("together")) is None:
+        return rule
+    amount, before = (show.money(Decimal(together[name]), working["currency"]) for name in ("amount", "before"))
+    return f"{rule} {together['months']} months cost {amount} together, {before} of it was for those before."
 
 
 def _made_of(working: dict[str, Any]) -> str:

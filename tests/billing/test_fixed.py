@@ -118,9 +118,62 @@ def test_nothing_is_charged_for_a_price_of_nothing() -> None:
 
 
 def test_an_amount_half_way_is_rounded_up_although_its_share_has_endless_decimals() -> None:
-    quantity, unit_price = printed(Fraction(5, 6), Fraction(3, 100), "EUR")  # 0.025 exactly, 0.024999999999 with ten decimals
+    amount = rounded(Fraction(5, 6) * Fraction(3, 100), "EUR")
+
+    quantity, unit_price = printed(
+        Fraction(5, 6), Fraction(3, 100), amount, "EUR"
+    )  # 0.025 exactly, 0.024999999999 with ten decimals
 
     assert round_money(quantity * unit_price, "EUR") == Decimal("0.03")
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "months"),
+    [
+        ("200", "EUR", "16.67 16.66 16.67 16.67 16.66 16.67 16.67 16.66 16.67 16.67 16.66 16.67"),
+        ("1015", "JPY", "85 84 85 84 85 85 84 85 84 85 84 85"),
+        ("0.05", "EUR", "0.00 0.01 0.00 0.01 0.00 0.01 0.00 0.00 0.01 0.00 0.01 0.00"),
+    ],
+    ids=str,
+)
+def test_twelve_months_of_a_year_are_its_price_to_the_cent(amount: str, currency: str, months: str) -> None:
+    sold = terms(price(amount, currency=currency), term_months=12)
+
+    found = [sum(nets(charges(sold, month(2026, number)), currency), Decimal(0)) for number in range(1, 13)]
+
+    assert found == [Decimal(net) for net in months.split()]
+    assert sum(found) == Decimal(amount)
+
+
+def test_months_are_counted_from_the_first_whole_one_of_the_price() -> None:
+    dear = price("100", valid_from=date(2026, 3, 15))
+    sold = terms(price("1"), dear, term_months=12)
+
+    april, may = (charges(sold, month(2026, number))[0].charge for number in (4, 5))
+
+    assert (april.unit_price, may.unit_price) == (Decimal("8.33"), Decimal("8.34"))
+    assert "together" not in april.working
+    assert may.working["together"] == {"months": 2, "amount": "16.67", "before": "8.33"}
+
+
+@pytest.mark.parametrize(
+    ("amount", "quantity", "days", "line"),
+    [
+        ("200", 1, 31, ("1", "16.67")),
+        ("200", 2, 31, ("2", "16.667")),  # 33.33; twice 16.67 would be a cent more
+        ("200", 1, 17, ("0.5483870968", "16.67")),
+        ("199", 3, 31, ("3", "16.583")),  # 49.75
+    ],
+    ids=str,
+)
+def test_a_unit_price_has_no_more_decimals_than_the_amount_needs(
+    amount: str, quantity: int, days: int, line: tuple[str, str]
+) -> None:
+    sold = terms(price(amount, valid_from=OCTOBER.start), quantity=quantity, term_months=12)
+
+    (only,) = charges(sold, Period(OCTOBER.start, OCTOBER.start + timedelta(days)))
+
+    assert (only.charge.quantity, only.charge.unit_price) == tuple(map(Decimal, line))
 
 
 def test_the_working_tells_the_chain_of_prices_and_the_days() -> None:
@@ -156,22 +209,21 @@ TERMS = st.sampled_from([1, 3, 6, 12, 24, 36])
 
 
 @st.composite
-def amounts(draw: st.DrawFn) -> tuple[Decimal, str]:
+def amounts(draw: st.DrawFn, least: int = 1) -> tuple[Decimal, str]:
     currency = draw(CURRENCIES)
-    return draw(st.integers(1, 10_000_000)) * minor_unit(currency), currency
+    return draw(st.integers(least, 10_000_000)) * minor_unit(currency), currency
 
 
 @given(amounts(), QUANTITIES, TERMS)
-def test_the_months_of_a_term_sum_to_its_price_but_for_half_a_minor_unit_each(
-    sold: tuple[Decimal, str], quantity: int, term_months: int
-) -> None:
+def test_the_whole_months_of_a_term_sum_to_its_price(sold: tuple[Decimal, str], quantity: int, term_months: int) -> None:
     amount, currency = sold
-    held = terms(price(str(amount), currency=currency), quantity=quantity, term_months=term_months)
+    held = terms(price(str(amount), currency=currency, valid_from=OCTOBER.start), quantity=quantity, term_months=term_months)
     months = [Period.month_of(add_months(OCTOBER.start, number)) for number in range(term_months)]
 
-    total = sum((net for each in months for net in nets(charges(held, each), currency)), Decimal(0))
+    found = [net for each in months for net in nets(charges(held, each), currency)]
 
-    assert abs(total - amount * quantity) <= minor_unit(currency) / 2 * term_months
+    assert sum(found, Decimal(0)) == amount * quantity
+    assert all(abs(Fraction(net) - Fraction(amount) * quantity / term_months) < minor_unit(currency) for net in found)
 
 
 @given(amounts(), QUANTITIES, TERMS, st.integers(1, 30))
@@ -180,13 +232,14 @@ def test_every_line_is_the_exact_amount_rounded_once(sold: tuple[Decimal, str], 
     held = terms(price(str(amount), currency=currency), quantity=quantity, term_months=term_months)
     part = Period(OCTOBER.start, OCTOBER.start + timedelta(days))
 
-    (only,) = charges(held, part)
+    found = charges(held, part)
 
     exact = Fraction(amount) * quantity * days / 31 / term_months
-    assert round_money(only.charge.net_unrounded, currency) == rounded(exact, currency)
+    assert sum(nets(found, currency), Decimal(0)) == rounded(exact, currency)
+    assert bool(found) == bool(rounded(exact, currency))  # an amount of nothing has no line
 
 
-@given(amounts(), amounts(), QUANTITIES, st.integers(2, 31))
+@given(amounts(310), amounts(310), QUANTITIES, st.integers(2, 31))
 def test_the_days_at_each_price_tile_the_month(
     first: tuple[Decimal, str], second: tuple[Decimal, str], quantity: int, changed_on: int
 ) -> None:

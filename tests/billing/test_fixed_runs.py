@@ -278,3 +278,16 @@ def test_the_pages_that_explain_a_fixed_line_can_be_read(personas: Personas, cli
         page = client.get(reverse("admin:billing_invoice_explain", args=[invoice.pk, line.position]))
 
         assert "List price of the plan" in page.content.decode()
+
+
+def test_a_month_that_makes_the_term_add_up_says_so(personas: Personas) -> None:
+    subscribe_fixed(personas.direct_customer, sold_at("200"), term_months=12, started_on=date(2026, 9, 1))
+    bill(personas.msp)
+
+    line = InvoiceLine.objects.get()
+
+    assert (line.quantity, line.unit_price, line.net) == (1, Decimal("16.66"), Decimal("16.66"))
+    assert explain(line, personas.dora).rule == (
+        "A fixed price, whatever is used within the quota; sold at it from 1 Sep 2026 on. "
+        "2 months cost 33.33 EUR together, 16.67 EUR of it was for those before."
+    )
