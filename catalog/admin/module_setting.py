@@ -16,7 +16,7 @@ from catalog.forms.module_setting import AccountForm, ModuleSettingForm, carried
 from catalog.models import ModuleSettings, Plan
 from catalog.operations import module_settings as operations
 from catalog.operations.module_preview import TenantPreview, preview_settings
-from catalog.queries.module_setting import editions_of, offering_of, running_services
+from catalog.queries.module_setting import editions_of, offering_of, running_services, settings_in_words
 from common import clock
 from common.bss import BssAdmin, refuse, today
 from common.errors import DomainError, FieldRefused
@@ -186,6 +186,7 @@ class ModuleSettingPages(BssAdmin):
         except DomainError as refusal:
             form.refuse(refusal)
             return False
+        self.log_change(request, plan, f"Module Setting: {settings_in_words(plan)}.")
         made = f" {saved.order_urls} order URL{'' if saved.order_urls == 1 else 's'} made." if saved.order_urls else ""
         messages.success(request, f"The Module Setting of {plan} is saved.{made}")
         for note in saved.notes:

@@ -113,6 +113,7 @@ class PackagesPages(BssAdmin):
             except DomainError as refusal:
                 refuse(form, refusal)
             else:
+                self.log_addition(request, plan, "Created.")
                 messages.success(request, f"{plan.number} {plan} is created as a draft. Next: its Module Setting.")
                 return redirect(self.url_of(plan))
         return self.page(

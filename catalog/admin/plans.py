@@ -135,6 +135,7 @@ class PlanAdmin(
             except DomainError as refusal:
                 refuse(form, refusal)
             else:
+                self.log_addition(request, copy, f"Duplicated from {plan.number} {plan}.")
                 messages.success(request, f"{copy.number} {copy} is a draft set up like {plan}. Look it through, then publish it.")
                 return redirect(self.url_of(copy))
         return self.page(

@@ -1,7 +1,7 @@
 """What the module setting of a plan can choose from: the mirrored services definition, as plain values."""
 
 from catalog.item_names import edition_label, item_label
-from catalog.models import Plan
+from catalog.models import UNLIMITED_STORAGE, ModuleSettings, Plan
 from catalog.module_rules import Location, Offered, Offering
 from provisioning.models import FileSyncModel, ProtectionModel, Service, ServiceManager, VendorOfferingItem, VendorStorage
 
@@ -63,3 +63,21 @@ def _offered(rows: list[VendorOfferingItem]) -> Offered:
         is_offered=bool(offered),
         storages=frozenset(row.storage_id for row in offered if row.storage_id is not None),
     )
+
+
+def settings_in_words(plan: Plan) -> str:
+    """Say what the module setting of ``plan`` holds now, for its history: service manager, trial, quotas, editions, items."""
+    row = ModuleSettings.objects.select_related("plan__service_manager", "backup_storage").get(plan=plan)
+    words = [str(row.plan.service_manager), f"Free Trial {f'YES, {row.trial_days} days' if row.is_free_trial else 'NO'}"]
+    if row.storage_quota is not None:
+        words.append(f"Storage Quota {'-1' if row.storage_quota == UNLIMITED_STORAGE else f'{row.storage_quota:,} GB'}")
+        words.append("Overage empty" if row.overage is None else f"Overage {row.overage:,} GB")
+    words += [row.get_protection_model_display(), row.get_file_sync_model_display(), str(row.backup_storage or "")]
+    items = [item for item in row.items.all() if item.is_enabled]
+    words += [
+        item.name
+        if item.soft_quota is None
+        else f"{item.name} {item.soft_quota:,}{'' if item.overage is None else f'+{item.overage:,}'}"
+        for item in items
+    ]
+    return ", ".join(word for word in words if word)

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
@@ -147,6 +148,10 @@ def test_saving_keeps_the_settings_and_makes_order_urls(acronis: Any, browser: C
 
     assert answer.status_code == 302
     assert told(answer) == [f"The Module Setting of {plan} is saved. 1 order URL made."]
+    assert LogEntry.objects.get(object_id=str(plan.pk)).change_message == (
+        f"Module Setting: {acronis.service_manager}, Free Trial NO, Storage Quota 50 GB, Overage 10 GB, "
+        "Per gigabyte, Per user, pg_base_servers 3."
+    )
     plan.refresh_from_db()
     plan.module_settings.refresh_from_db()
     assert (plan.module_settings.storage_quota, plan.module_settings.overage) == (50, 10)
