@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from post_office.models import EmailTemplate
 
 from accounts.models import Organization
+from catalog.forms.module_setting import COSTLY_USAGES
 from catalog.models import (
     ActionMail,
     Marketplace,
@@ -25,7 +26,7 @@ from catalog.models import (
     TermsDocument,
     Venture,
 )
-from catalog.module_rules import ItemValues
+from catalog.module_rules import ItemValues, is_storage
 from catalog.operations import action_mails, partner_terms
 from catalog.operations.logos import keep_logo
 from catalog.operations.marketplaces import save_marketplace
@@ -134,14 +135,18 @@ def _fixed_plan(venture: Venture, group: ProductGroup, manager: ServiceManager, 
         at=at,
     )
     editions = {"backup": "pck_per_gigabyte", "files_cloud": "fss_per_user"}
-    with_edition = [item for item in offering_of(manager).of_edition(editions) if item.is_offered]
+    included = [
+        item
+        for item in offering_of(manager).of_edition(editions)
+        if item.is_offered and item.application in editions and not is_storage(item) and not item.usage.startswith(COSTLY_USAGES)
+    ]
     settings = NewSettings(
         service_manager_id=manager.pk,
         storage_quota=50,
         overage=10,
         protection_model="per_gigabyte",
         file_sync_model="per_user",
-        items=tuple((item.name, ItemValues()) for item in with_edition),
+        items=tuple((item.name, ItemValues()) for item in included),
     )
     save_module_settings(plan_id=plan.pk, settings=settings, today=at.date(), at=at)
     set_selling_options(
@@ -168,7 +173,8 @@ def _published(plan: Plan, summary: str, description: str, at: datetime) -> Plan
 
 def _drawn_logo(words: str, colour: str) -> BytesIO:
     """Draw a square in ``colour`` and the words beside it."""
-    picture = Image.new("RGBA", (420, 96), (255, 255, 255, 0))
+    length = ImageDraw.Draw(Image.new("RGBA", (1, 1))).textlength(words, font_size=42)
+    picture = Image.new("RGBA", (100 + round(length), 96), (255, 255, 255, 0))
     pen = ImageDraw.Draw(picture)
     pen.rounded_rectangle((4, 12, 76, 84), radius=14, fill=colour)
     pen.text((96, 24), words, fill=colour, font_size=42)
