@@ -107,7 +107,7 @@ def _monthly(terms: Terms, price: DatedPrice, days: Period, month: Period, *, is
         "steps": _steps(price, "price", terms.term_months),
     }
     amount = rounded(quantity * unit_price, price.currency)
-    if share == 1 and (each := _nth_month(price, quantity * unit_price, month)).amount != amount:
+    if share == 1 and (each := _nth_month(terms, price, month)).amount != amount:
         amount = each.amount
         working["together"] = {"months": each.number, "amount": plain(each.together), "before": plain(each.before)}
     charge = _charge(SUBSCRIPTION, terms, price, (quantity, unit_price, amount), days, working)
@@ -115,7 +115,7 @@ def _monthly(terms: Terms, price: DatedPrice, days: Period, month: Period, *, is
 
 
 class _NthMonth(NamedTuple):
-    """The ``number``-th whole month of a price: what so many months cost ``together``, and what those ``before`` it did."""
+    """The ``number``-th whole month billed at a price: what so many months cost ``together``, and what those ``before`` it did."""
 
     number: int
     together: Decimal
@@ -126,8 +126,9 @@ class _NthMonth(NamedTuple):
         return self.together - self.before
 
 
-def _nth_month(price: DatedPrice, monthly: Fraction, month: Period) -> _NthMonth:
-    first = price.valid_from
+def _nth_month(terms: Terms, price: DatedPrice, month: Period) -> _NthMonth:
+    monthly = terms.quantity * Fraction(price.price) / terms.term_months
+    first = max(price.valid_from, terms.charged_from)
     number = (month.start.year - first.year) * 12 + month.start.month - first.month + (first.day == 1)
     return _NthMonth(number, rounded(monthly * number, price.currency), rounded(monthly * (number - 1), price.currency))
 

@@ -21,8 +21,8 @@ def price(
     return DatedPrice(valid_from, currency, Decimal(amount), Decimal(setup_fee), **steps)
 
 
-def terms(*prices: DatedPrice, quantity: int = 1, term_months: int = 1, started_on: date = date(2026, 1, 1)) -> Terms:
-    return Terms(quantity, term_months, started_on, "msp", prices)
+def terms(*prices: DatedPrice, quantity: int = 1, term_months: int = 1, charged_from: date = date(2026, 1, 1)) -> Terms:
+    return Terms(quantity, term_months, charged_from, "msp", prices)
 
 
 def nets(found: list[FixedCharge], currency: str = "EUR") -> list[Decimal]:
@@ -55,7 +55,7 @@ def test_a_whole_month_is_quantity_times_price() -> None:
     ids=str,
 )
 def test_the_first_month_is_billed_by_its_days(first: date, net: str) -> None:
-    found = charges(terms(price("31"), started_on=first), Period(first, OCTOBER.end))
+    found = charges(terms(price("31"), charged_from=first), Period(first, OCTOBER.end))
 
     assert nets(found) == [Decimal(net)]
 
@@ -101,7 +101,7 @@ def test_a_price_that_begins_later_or_ended_before_does_not_count() -> None:
 
 
 def test_the_setup_fee_comes_once_in_the_month_of_the_first_day() -> None:
-    sold = terms(price("20", setup_fee="10"), quantity=3, started_on=date(2026, 10, 15))
+    sold = terms(price("20", setup_fee="10"), quantity=3, charged_from=date(2026, 10, 15))
 
     october = charges(sold, Period(date(2026, 10, 15), OCTOBER.end))
     november = charges(sold, month(2026, 11))
@@ -156,6 +156,13 @@ def test_months_are_counted_from_the_first_whole_one_of_the_price() -> None:
     assert may.working["together"] == {"months": 2, "amount": "16.67", "before": "8.33"}
 
 
+def test_months_of_a_free_trial_do_not_count() -> None:
+    sold = terms(price("200"), term_months=12, charged_from=date(2026, 2, 1))  # sold in January, billed from February on
+
+    assert nets(charges(sold, month(2026, 2))) == [Decimal("16.67")]
+    assert nets(charges(sold, month(2026, 3))) == [Decimal("16.66")]
+
+
 @pytest.mark.parametrize(
     ("amount", "quantity", "days", "line"),
     [
@@ -181,7 +188,7 @@ def test_the_working_tells_the_chain_of_prices_and_the_days() -> None:
         {"step": "list_price", "factor": None, "price": "240", "setup_fee": "10"},
         {"step": "partner_discount", "factor": "12.5", "price": "210", "setup_fee": "8.75"},
     ]
-    sold = terms(price("210", setup_fee="8.75", steps=steps), quantity=2, term_months=12, started_on=date(2026, 10, 22))
+    sold = terms(price("210", setup_fee="8.75", steps=steps), quantity=2, term_months=12, charged_from=date(2026, 10, 22))
 
     monthly, setup = (one.charge.working for one in charges(sold, Period(date(2026, 10, 22), OCTOBER.end)))
 
