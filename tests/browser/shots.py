@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from config.demo.people import ALICE, BERT, DORA, MIRA, PASSWORD, Person
+from config.demo.people import ALICE, BERT, DORA, MIRA, PASSWORD, PAUL, Person
 from config.demo.story import Story, last_month, set_clock
 from config.processes import ROOT, Stack
 from tests.browser.chromium import LAUNCH
@@ -21,6 +21,8 @@ WIDTHS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "he
 # Pictures may take their time: the machine may be busy with tests, and nobody measures anything here.
 PATIENCE_MS = 120_000
 NEXT = "main form button.btn-primary"
+BY_USE = "/?billing=pay_as_you_go"
+FIXED = "/?billing=postpaid_fixed"
 
 
 def main() -> int:
@@ -36,7 +38,7 @@ def main() -> int:
         for device, viewport in WIDTHS.items():
             folder = state / "pictures" / device
             folder.mkdir(parents=True, exist_ok=True)
-            for walk in (_storefront, _partner, _back_office):
+            for walk in (_visitor, _storefront, _partner, _back_office, _catalogue):
                 context = browser.new_context(viewport=viewport)
                 context.set_default_timeout(PATIENCE_MS)
                 walk(context, stack.web_url, folder)
@@ -45,17 +47,31 @@ def main() -> int:
     return 0
 
 
+def _visitor(context: BrowserContext, url: str, folder: Path) -> None:
+    """What a stranger sees: a marketplace, and signing up there."""
+    page = context.new_page()
+    page.goto(f"{url}/m/alster/")
+    _keep(page, folder, "07-marketplace-stranger")
+    page.locator("main .cards a").first.click()
+    _keep(page, folder, "08-marketplace-plan")
+    page.goto(f"{url}/sign-up/")
+    _keep(page, folder, "09-sign-up")
+    context.close()
+
+
 def _storefront(context: BrowserContext, url: str, folder: Path) -> None:
     page = context.new_page()
     page.goto(f"{url}/accounts/login/")
     _keep(page, folder, "01-sign-in")
     _sign_in(page, url, DORA)
     _keep(page, folder, "02-products")
-    page.click("a[href^='/products/']")
-    _keep(page, folder, "03-product")
-    for name in ("services", "orders", "invoices", "organization"):
+    for name, shelf in (("03-product", BY_USE), ("03-product-fixed", FIXED)):
+        page.goto(f"{url}{shelf}")
+        page.click("a[href^='/products/']")
+        _keep(page, folder, name)
+    for name in ("services", "orders", "invoices", "organization", "organization/people", "organization/api-tokens"):
         page.goto(f"{url}/{name}/")
-        _keep(page, folder, f"04-{name}")
+        _keep(page, folder, f"04-{name.replace('/', '-')}")
     page.goto(f"{url}/invoices/")
     page.click("main table a")
     _keep(page, folder, "05-invoice")
@@ -98,7 +114,10 @@ def _partner(context: BrowserContext, url: str, folder: Path) -> None:
     """The whole checkout, once per device: a reseller has a customer left each time."""
     page = context.new_page()
     _sign_in(page, url, ALICE)
-    page.goto(url)
+    page.goto(f"{url}{FIXED}")
+    page.click("a[href^='/products/']")
+    _keep(page, folder, "10-product-fixed-reseller")
+    page.goto(f"{url}{BY_USE}")
     page.click("a[href^='/products/']")
     _keep(page, folder, "10-product-reseller")
     page.click("form[action^='/basket/add/'] button")
@@ -156,13 +175,13 @@ def _panel(page: Page, url: str, folder: Path) -> None:
     page.click("text=Order URLs")
     _keep(page, folder, "62-partner-order-urls")
     page.goto(f"{url}/partner/marketplace/")
-    page.fill("[name=slug]", "alster-it")
+    page.fill("[name=slug]", "alster")
     page.fill("[name=intro]", "Backup and security for craft and trade between Elbe and Alster.")
     page.fill("[name=accent]", "#7a1f5c")
     page.check("[name=shows_prices]")
     page.click(NEXT)
     _keep(page, folder, "63-marketplace-set-up")
-    page.goto(f"{url}/m/alster-it/")
+    page.goto(f"{url}/m/alster/")
     _keep(page, folder, "64-marketplace")
 
 
@@ -176,7 +195,8 @@ def _back_office(context: BrowserContext, url: str, folder: Path) -> None:
     number = page.inner_text("#result_list tbody a")
     if folder.name == "desktop":
         page.goto(f"{url}/bss/ordering/order/create/?consumer={number}")
-        page.select_option("select[name=plan]", index=1)
+        by_use = page.locator("select[name=plan] option", has_text="pay-as-you-go").first.get_attribute("value")
+        page.select_option("select[name=plan]", by_use)
         page.select_option("select[name=protection_model]", "per_gigabyte")
         page.select_option("select[name=file_sync_model]", "per_user")
         page.fill("[name=login]", "carol.blum")
@@ -206,6 +226,42 @@ def _back_office(context: BrowserContext, url: str, folder: Path) -> None:
         if name in ("ratecard", "billingrun", "invoice"):
             page.locator("#result_list tbody a").first.click()
             _keep(page, folder, f"37-bss-{name}-one")
+    context.close()
+
+
+def _catalogue(context: BrowserContext, url: str, folder: Path) -> None:
+    """What the product manager works with: from Packages to prices, mails and sheets."""
+    page = context.new_page()
+    _sign_in(page, url, PAUL)
+    page.goto(f"{url}/bss/catalog/plan/packages/")
+    _keep(page, folder, "50-bss-packages")
+    page.goto(f"{url}/bss/catalog/plan/add/")
+    _keep(page, folder, "51-bss-create-plan")
+    page.goto(f"{url}/bss/catalog/plan/packages/?q=Backup+50")
+    page.locator(".pkg-plan a").first.click()
+    plan = page.url.partition("change/")[0]
+    _keep(page, folder, "52-bss-plan")
+    page.goto(f"{plan}module-setting/")
+    _keep(page, folder, "53-bss-module-setting")
+    page.click("button[value=preview]")
+    page.wait_for_selector("#ms-preview table", timeout=PATIENCE_MS)
+    _keep(page, folder, "54-bss-module-setting-preview")
+    page.goto(f"{plan}module-setting/account/")
+    _keep(page, folder, "55-bss-own-account")
+    for name in ("pricing", "order-urls", "duplicate"):
+        page.goto(f"{plan}{name}/")
+        _keep(page, folder, f"56-bss-{name}")
+    page.goto(plan + "change/")
+    page.click(".pkg-steps a:has-text('Notification & Action Mails')")
+    _keep(page, folder, "57-bss-action-mails-of-the-group")
+    page.click("a:has-text('Use own settings')")
+    _keep(page, folder, "57-bss-action-mails")
+    page.goto(plan + "change/")
+    page.click("a:has-text('Allow for partners')")
+    _keep(page, folder, "58-bss-partners")
+    for name in ("catalog/plan/import", "billing/pricechange/new", "post_office/emailtemplate/add"):
+        page.goto(f"{url}/bss/{name}/")
+        _keep(page, folder, f"59-bss-{name.replace('/', '-')}")
     context.close()
 
 
