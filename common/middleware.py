@@ -20,3 +20,20 @@ class NoNulMiddleware:
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
             raise Http404
         return self.get_response(request)
+
+
+class OwnPagesMiddleware:
+    """
+    Says of every answer that does not say so itself: it is for this reader alone, and is asked for again before it is shown again.
+
+    What a page tells depends on who is signed in, for whom the reader acts, and by whose door a visitor came. No cache between us
+    and the reader keeps it, whatever it makes of `Vary`.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        return response

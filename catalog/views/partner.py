@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from accounts.access import member_required
 from accounts.acting import membership_of
@@ -65,6 +66,7 @@ def export_plans(request: HttpRequest) -> HttpResponse:
 
 
 @member_required
+@vary_on_headers("HX-Request")
 @require_http_methods(["GET", "HEAD", "POST"])
 def plan(request: HttpRequest, number: str) -> HttpResponse:
     """
