@@ -10,6 +10,8 @@ from accounts.models import Organization
 SESSION_KEY = "signing_up_under"
 """In the session: the number of the organization by whose door the visitor came."""
 
+LONGEST_WAY_BACK = 500
+
 
 def arrive_at(request: HttpRequest, seller: Organization) -> None:
     """
@@ -46,10 +48,13 @@ def forget(request: HttpRequest) -> None:
 
 
 def way_back(request: HttpRequest) -> str:
-    """Return the path of this host that ``next`` names, with its query; empty where it names none or another host's."""
+    """
+    Return the path of this host that ``next`` names, with its query; empty where it names none, another host's, or one longer than
+    any of ours: it is kept in the session and mailed.
+    """
     named = request.POST.get(REDIRECT_FIELD_NAME) or request.GET.get(REDIRECT_FIELD_NAME) or ""
     is_ours = url_has_allowed_host_and_scheme(named, allowed_hosts=None)  # None: paths only, no host at all
-    return named if is_ours and named.startswith("/") else ""
+    return named if is_ours and named.startswith("/") and len(named) <= LONGEST_WAY_BACK else ""
 
 
 def _find(request: HttpRequest) -> Organization | None:

@@ -1,5 +1,6 @@
 """A reseller's customers: found, added, changed, exported."""
 
+from allauth.core import ratelimit
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -19,6 +20,7 @@ from common.errors import FieldRefused
 
 PAGE_LENGTH = 50
 LONGEST_SEARCH = 100
+TOO_MANY_INVITATIONS = "You have sent many invitations in the last hour. Leave this empty and invite the person later."
 COLUMNS = {
     "name": "Name",
     "number": "Number",
@@ -60,6 +62,9 @@ def add_customer(request: HttpRequest) -> HttpResponse:
     may_invite = membership_of(request).may_manage_people
     form = CustomerForm(request.POST or None, reseller=reseller, may_invite=may_invite)
     if request.method == "POST" and form.is_valid():
+        if form.cleaned_data.get("administrator_email") and not ratelimit.consume(request, action="invite"):
+            form.add_error("administrator_email", TOO_MANY_INVITATIONS)
+            return TemplateResponse(request, "accounts/add_customer.html", {"form": form}, status=429)
         try:
             added = operations.add_customer(reseller=reseller, by=person_of(request), at=clock.now(), **form.facts())
         except FieldRefused as refusal:

@@ -175,6 +175,21 @@ def test_adding_a_customer_can_invite_its_first_administrator(personas: Personas
     assert mail.body.rstrip().endswith("Alster IT")  # the reseller speaks to its customers, not the MSP
 
 
+def test_invitations_of_new_customers_count_as_all_others_do(personas: Personas, settings: Any) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "invite": "1/h/user"}
+    alice, url = personas.client("alice"), reverse("accounts:add_customer")
+
+    def add(number: int, **facts: str) -> int:
+        typed = {**FACTS, "name": f"Elbe Bakery {number}", "currency": "EUR", **facts}
+        return alice.post(url, typed).status_code
+
+    statuses = [add(n, administrator_email=f"first{n}@example.com") for n in range(2)]
+
+    assert statuses == [302, 429]
+    assert add(2) == 302
+    assert Invitation.objects.count() == 1
+
+
 def test_a_customer_is_added_without_an_invitation_too(personas: Personas):
     personas.client("alice").post(reverse("accounts:add_customer"), {**FACTS, "currency": "EUR"})
 

@@ -176,6 +176,7 @@ def test_without_anything_typed_there_is_no_code_to_ask_for(msp):
         ("/order/abc/", "/order/abc/"),
         ("/order/abc/?a=b#c", "/order/abc/?a=b#c"),
         ("https://evil.example/", ""),
+        (f"/order/{'x' * 1000}/", ""),
         ("//evil.example/", ""),
         ("/\\evil.example/", ""),
         ("http:///evil.example", ""),
