@@ -67,10 +67,10 @@ def open_window(chromium: Browser, live_server) -> Iterator[Open]:
 
 @dataclass(frozen=True)
 class Staff:
-    """pia manages products, bert bills: each with the permissions of the role."""
+    """pia manages products, bill sends invoices: each with the permissions of the role."""
 
     pia: User
-    bert: User
+    bill: User
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def staff(personas: Personas) -> Staff:
         user.groups.set([Group.objects.get(name=role)])
         return user
 
-    return Staff(pia=of_role("Pia", "Product managers"), bert=of_role("Bill", "Billing managers"))
+    return Staff(pia=of_role("Pia", "Product managers"), bill=of_role("Bill", "Billing managers"))
 
 
 def packages(page: Page) -> None:
@@ -159,7 +159,7 @@ def test_product_and_product_group_and_plan_are_created_from_packages(open_windo
 
 def test_acronis_rate_card_opens_from_a_product_group_whose_module_is_acronis(open_window, staff) -> None:
     group = factories.ProductGroupFactory()
-    page, desk_of_billing = open_window(staff.pia), open_window(staff.bert)
+    page, desk_of_billing = open_window(staff.pia), open_window(staff.bill)
 
     # Editing an existing product group, the button is visible.
     packages(page)
