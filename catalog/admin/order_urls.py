@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from catalog.models import OrderUrl, Plan
+from catalog.models import OrderUrl, PartnerPrice, Plan
 from catalog.operations import order_urls
 from common.bss import BssAdmin, say, today
 
@@ -24,11 +24,11 @@ LONGEST_SEARCH = 100
 
 @dataclass(frozen=True, slots=True)
 class UrlLine:
-    """An order URL with its whole address and, where it is in use, whether there is something to order there."""
+    """An order URL with its whole address and, in a word or two, why there is nothing to order there; empty where there is."""
 
     row: OrderUrl
     address: str
-    is_sold: bool
+    why_not: str
 
 
 class OrderUrlPages(BssAdmin):
@@ -91,8 +91,21 @@ def _found(plan: Plan, words: str) -> QuerySet[OrderUrl]:
 
 
 def _lines(plan: Plan, rows: list[OrderUrl]) -> list[UrlLine]:
-    sold = set(order_urls.sold_terms(plan, on=today()))
-    return [UrlLine(row, f"{settings.SITE_URL}{row.path}", row.term_months in sold) for row in rows]
+    terms, sellers = set(order_urls.sold_terms(plan, on=today())), set(order_urls.sellers_of(plan))
+    offering = set(PartnerPrice.objects.filter(plan=plan, is_published=True).values_list("reseller", flat=True))
+
+    def why_not(row: OrderUrl) -> str:
+        if not row.is_active:
+            return "off"
+        if plan.status != Plan.Status.PUBLISHED:
+            return str(plan.get_status_display()).lower()
+        if row.reseller_id not in sellers:
+            return "not allowed"
+        if row.term_months not in terms:
+            return "no price"
+        return "" if row.reseller_id is None or row.reseller_id in offering else "not offered by the partner"
+
+    return [UrlLine(row, f"{settings.SITE_URL}{row.path}", why_not(row)) for row in rows]
 
 
 def _switch(row: OrderUrl, *, is_active: bool) -> str:

@@ -152,6 +152,7 @@ class PricingPages(BssAdmin):
         )
 
     def _save_selling(self, request: HttpRequest, plan: Plan, form: SellingForm) -> bool:
+        had_quotas = ModuleSettings.objects.filter(plan=plan, storage_quota__isnull=False).exists()
         try:
             plans.set_selling_options(plan_id=plan.pk, **form.cleaned_data, today=today(), at=clock.now())
         except DomainError as refusal:
@@ -159,6 +160,8 @@ class PricingPages(BssAdmin):
             return False
         self.log_change(request, plan, f"Pricing: {_selling_in_words(form.cleaned_data)}.")
         messages.success(request, f"How {plan} is sold is saved.")
+        if had_quotas and form.cleaned_data["billing_model"] == Plan.BillingModel.PAY_AS_YOU_GO:
+            messages.warning(request, "The Module Setting has no quotas and no edition any more: pay-as-you-go has none.")
         return True
 
     def _save_prices(self, request: HttpRequest, plan: Plan, form: PricesForm) -> bool:

@@ -30,7 +30,7 @@ def make_order_urls(plan: Plan, *, on: date, at: datetime) -> int:
     """
     terms = sold_terms(plan, on=on)
     present = set(OrderUrl.objects.filter(plan=plan).values_list("reseller", "term_months"))
-    wanted = [(seller, term) for seller in _sellers(plan) for term in terms if (seller, term) not in present]
+    wanted = [(seller, term) for seller in sellers_of(plan) for term in terms if (seller, term) not in present]
     made = [
         OrderUrl(code=secrets.token_hex(5), plan=plan, reseller_id=seller, term_months=term, created_at=at)
         for seller, term in wanted
@@ -49,7 +49,8 @@ def sold_terms(plan: Plan, *, on: date) -> list[int]:
     return sorted(set(prices.values_list("term_months", flat=True)))
 
 
-def _sellers(plan: Plan) -> list[int | None]:
+def sellers_of(plan: Plan) -> list[int | None]:
+    """Return who may sell ``plan``: None for the MSP, and the ids of the partners it allows."""
     if not plan.applicable_on_partner_website:
         return [None]
     allowed = PartnerTerms.objects.filter(plan=plan, is_allowed=True).order_by("reseller")

@@ -369,6 +369,26 @@ def test_all_order_urls_of_a_plan_are_searched_by_partner_and_code(desk: Client,
     assert "No order URL matches." in text(desk.get(page, {"q": "nobody"}))
 
 
+def test_an_order_url_that_leads_nowhere_says_why(desk: Client) -> None:
+    plan = factories.FixedPlanFactory(yearly=None, applicable_on_partner_website=True)
+    agreed = factories.PartnerTermsFactory(plan=plan)
+    make_order_urls(plan, on=factories.AT.date(), at=factories.AT)
+    OrderUrl.objects.create(code="abcdef1234", plan=plan, term_months=36, created_at=factories.AT)
+    page = reverse("admin:catalog_plan_order_urls", args=[plan.pk])
+
+    def states() -> list[str]:
+        return [line.why_not for line in desk.get(page).context["url_lines"]]
+
+    assert states() == ["", "no price", "not offered by the partner"]
+    factories.PartnerPriceFactory(plan=plan, reseller=agreed.reseller)
+    assert states() == ["", "no price", ""]
+    PartnerTerms.objects.update(is_allowed=False)
+    assert states() == ["", "no price", "not allowed"]
+    Plan.objects.filter(pk=plan.pk).update(status=Plan.Status.ARCHIVED)
+    OrderUrl.objects.filter(term_months=36).update(is_active=False)
+    assert states() == ["archived", "off", "archived"]
+
+
 def test_a_plan_is_duplicated_under_a_name_that_is_asked_for(desk: Client, goods: dict[str, Plan]) -> None:
     url = reverse("admin:catalog_plan_duplicate", args=[goods["backup"].pk])
 

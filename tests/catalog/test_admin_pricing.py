@@ -342,6 +342,14 @@ def test_pay_as_you_go_points_at_the_rate_card(desk: Client) -> None:
     assert not PlanPrice.objects.exists()
 
 
+def test_a_draft_that_becomes_pay_as_you_go_is_told_what_it_loses(desk: Client, plan: Plan) -> None:
+    answer = desk.post(page_of(plan), selling(billing_model="pay_as_you_go"), follow=True)
+    again = desk.post(page_of(plan), selling(billing_model="pay_as_you_go"), follow=True)
+
+    assert "The Module Setting has no quotas and no edition any more" in text(answer)
+    assert "no quotas and no edition any more" not in text(again)
+
+
 def test_a_billing_model_that_is_none_is_refused(desk: Client, plan: Plan) -> None:
     page = desk.post(page_of(plan), selling(billing_model="barter"))
 
