@@ -24,3 +24,9 @@ def bill_last_month(**_ignored: Any) -> None:
 def end_orphaned(**_ignored: Any) -> None:
     """End the billing of services that ended without it."""
     subscriptions.end_orphaned(at=clock.now())
+
+
+@shared_task(name="billing.end_trials", time_limit=300)
+def end_trials(**_ignored: Any) -> None:
+    """End the free trials whose days are over, and bill those that ended early."""
+    subscriptions.end_trials(at=clock.now())

@@ -36,6 +36,9 @@ app.conf.beat_schedule = {
     "billing.collect_usage": {"task": "billing.collect_usage", "schedule": crontab(minute="*/10", hour="6-23")},
     # Ends the billing of services that ended at the vendor's side. Missed: the next round; billing ends as of the same day.
     "billing.end_orphaned": {"task": "billing.end_orphaned", "schedule": timedelta(minutes=10)},
+    # Ends free trials whose days are over. Missed: the next round; billing begins on the day promised. What was ended early by hand
+    # is billed from the day of the round that sees it.
+    "billing.end_trials": {"task": "billing.end_trials", "schedule": timedelta(minutes=10)},
     # Bills the month before, into drafts. Missed: by hand, `manage.py bill --period`; running it twice changes nothing.
     "billing.bill_last_month": {
         "task": "billing.bill_last_month",

@@ -55,17 +55,21 @@ _UNIT_OF_MEASURE = "CASE measurement_unit WHEN 'bytes' THEN 'GiB' WHEN 'seconds'
 
 _COMPARE = f"""
 WITH
--- Who was subscribed on which days of the month, and whose rate card counts. A tenant without any subscription in the month is
--- looked at by the cards of its service manager's plans: nobody pays for it.
+-- Who was subscribed on which days of the month, but for free trials, and whose rate card counts. A tenant without any in the month
+-- is looked at by the cards of its service manager's plans: nobody pays for it.
 subscribed AS (
     SELECT service.tenant_id, plan.product_group_id,
-        greatest(subscription.started_on, %(first)s::date) AS first_day,
+        greatest(subscription.started_on, subscription.trial_ends_on, %(first)s::date) AS first_day,
         least(coalesce(subscription.ended_on, %(end)s::date), %(end)s::date) AS end_day
     FROM billing_subscription subscription
     JOIN provisioning_service service ON service.id = subscription.service_id
     JOIN catalog_plan plan ON plan.id = subscription.plan_id
     WHERE service.service_manager_id = %(manager)s AND subscription.started_on < %(end)s
-        AND (subscription.ended_on IS NULL OR subscription.ended_on > greatest(subscription.started_on, %(first)s))
+        AND (subscription.trial_ends_on IS NULL OR subscription.trial_ends_on < %(end)s)
+        AND (
+            subscription.ended_on IS NULL
+            OR subscription.ended_on > greatest(subscription.started_on, subscription.trial_ends_on, %(first)s)
+        )
 ),
 looked_at AS (
     SELECT * FROM subscribed

@@ -20,11 +20,34 @@ from provisioning.models import Tenant
 from provisioning.queries import open_holds
 
 
+class TrialFilter(admin.SimpleListFilter):
+    title = "free trial"
+    parameter_name = "trial"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("now", "In trial"), ("never", "Never had one")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "now":
+            return queryset.in_trial(today())
+        return queryset.filter(trial_ends_on__isnull=True) if self.value() == "never" else queryset
+
+
 @admin.register(Subscription)
 class SubscriptionAdmin(Ledger):
-    list_display = ("number", "status_label", "consumer", "plan_name", "service_manager", "started_on", "ended_on", "order_number")
+    list_display = (
+        "number",
+        "status_label",
+        "consumer",
+        "plan_name",
+        "service_manager",
+        "started_on",
+        "trial_ends_on",
+        "ended_on",
+        "order_number",
+    )
     list_select_related = ("consumer", "service__service_manager", "service__tenant")
-    list_filter = ("status", "plan", month_filter("started_on"))
+    list_filter = ("status", TrialFilter, "plan", month_filter("started_on"))
     search_fields = (
         "number__istartswith",
         "order_number__iexact",
@@ -41,7 +64,7 @@ class SubscriptionAdmin(Ledger):
         ("plan", "plan_name"),
         ("quantity", "billing_model_label"),
         ("term", "sold_at"),
-        ("started_on", "ended_on"),
+        ("started_on", "trial_ends_on", "ended_on"),
         ("service", "tenant_id_shown"),
         ("partner_discount_percent", "retail_markup_percent", "retail_discount_percent"),
     )
@@ -72,6 +95,9 @@ class SubscriptionAdmin(Ledger):
         """Also whether the service is suspended, which the subscription itself does not know."""
         reasons = [one.hold.get_reason_display().lower() for one in open_holds(subscription.service.tenant)]
         words = str(subscription.get_status_display())
+        is_active, last_free_day = subscription.status == Subscription.Status.ACTIVE, subscription.last_free_day
+        if is_active and last_free_day is not None and last_free_day >= today():
+            words = f"{words}, free trial until {day(last_free_day)}"
         return f"{words}, service suspended: {', '.join(reasons)}" if reasons else words
 
     @display(description="billing model")

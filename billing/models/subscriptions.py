@@ -1,5 +1,6 @@
 """Subscriptions: the right to be served and billed, and the prices each was sold at."""
 
+from datetime import date, timedelta
 from typing import Any, ClassVar, Self
 
 import pghistory
@@ -26,6 +27,10 @@ class SubscriptionQuerySet(LockingQuerySet["Subscription"]):
         """Subscriptions that ran on at least one day of ``period``."""
         return self.filter(started_on__lt=period.end).filter(Q(ended_on__isnull=True) | Q(ended_on__gt=period.start))
 
+    def in_trial(self, today: date) -> Self:
+        """Subscriptions whose free trial lasts on ``today``, a day of the MSP's."""
+        return self.filter(status=Subscription.Status.ACTIVE, trial_ends_on__gt=today)
+
 
 @pghistory.track()
 class Subscription(StatefulModel):
@@ -51,7 +56,13 @@ class Subscription(StatefulModel):
     retail_markup_percent = models.DecimalField(max_digits=7, decimal_places=3, default=0)
     retail_discount_percent = models.DecimalField(max_digits=6, decimal_places=3, default=0)
     term_months = models.PositiveSmallIntegerField("term", choices=Term, default=Term.MONTH)
-    started_on = models.DateField(help_text="First day that is billed, in the MSP's time zone.")
+    started_on = models.DateField(help_text="First day, in the MSP's time zone; billed from then on, or when the free trial ends.")
+    trial_ends_on = models.DateField(
+        "free trial ends",
+        null=True,
+        blank=True,
+        help_text="First day that is billed, in the MSP's time zone. Empty: there was no free trial.",
+    )
     ended_on = models.DateField(null=True, blank=True, help_text="First day that is not billed any more.")
     order_number = models.CharField(max_length=20, help_text="The order it came from.")
     created_at = models.DateTimeField()
@@ -67,6 +78,10 @@ class Subscription(StatefulModel):
                 name="subscription_dates_ordered",
             ),
             models.CheckConstraint(
+                condition=Q(trial_ends_on__isnull=True) | Q(trial_ends_on__gte=F("started_on")),
+                name="subscription_trial_ends_after_start",
+            ),
+            models.CheckConstraint(
                 condition=~Q(billing_model="pay_as_you_go") | Q(quantity=1),
                 name="subscription_pay_as_you_go_quantity_1",
             ),
@@ -75,6 +90,23 @@ class Subscription(StatefulModel):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def charged_from(self) -> date:
+        """The first day that is billed: the day after the free trial, or without one the first day."""
+        return self.trial_ends_on or self.started_on
+
+    @property
+    def last_free_day(self) -> date | None:
+        """The last day of the free trial; None where there is none, or where it ended on its first day."""
+        if self.trial_ends_on is None or self.trial_ends_on == self.started_on:
+            return None
+        return self.trial_ends_on - timedelta(days=1)
+
+    @property
+    def was_never_charged(self) -> bool:
+        """Whether it ended before its first billed day came."""
+        return self.ended_on is not None and self.ended_on <= self.charged_from
 
 
 class SubscriptionPriceQuerySet(models.QuerySet["SubscriptionPrice"]):

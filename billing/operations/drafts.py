@@ -27,7 +27,6 @@ from catalog.item_names import edition_label, item_label
 from catalog.models import Plan
 from common.errors import DomainError
 from common.periods import Period
-from provisioning.models import Service
 
 
 class PrepaidNotBilled(DomainError):
@@ -232,16 +231,14 @@ def _charges(
 
 def _fixed(account: Account, subscription: Subscription, part: Period, prices: list[DatedPrice]) -> dict[Item, Charge]:
     """
-    Return what a subscription of fixed price costs on the days of ``part``; nothing while its service is a free trial.
+    Return what a subscription of fixed price costs on the days of ``part``.
 
     :raises PrepaidNotBilled: or `FixedPriceMissing`, `SoldInOtherCurrency`: the account cannot be billed.
     """
     if subscription.billing_model != Plan.BillingModel.POSTPAID_FIXED:
         raise PrepaidNotBilled(f"{subscription} is prepaid; the monthly run bills what is paid afterwards.")
-    if subscription.service.pricing_mode == Service.PricingMode.TRIAL:
-        return {}
     fixed_prices.check_prices(prices, subscription, currency=account.currency)
-    terms = fixed.Terms(subscription.quantity, subscription.term_months, subscription.started_on, account.level.value, prices)
+    terms = fixed.Terms(subscription.quantity, subscription.term_months, subscription.charged_from, account.level.value, prices)
     return {Item(subscription.pk, one.charge.item, one.key): one.charge for one in fixed.charges(terms, part)}
 
 
@@ -265,8 +262,8 @@ def _metered(
 
 
 def _billed_part(subscription: Subscription, period: Period) -> Period | None:
-    """Return the days of ``period`` on which ``subscription`` ran."""
-    start = max(subscription.started_on, period.start)
+    """Return the days of ``period`` on which ``subscription`` ran and was no free trial any more."""
+    start = max(subscription.charged_from, period.start)
     end = min(subscription.ended_on or period.end, period.end)
     return Period(start, end) if start < end else None
 

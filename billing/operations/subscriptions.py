@@ -10,7 +10,7 @@ from sequences import get_next_value
 
 from accounts.models import Organization, User, local_date
 from billing.models import PriceChange, Subscription, SubscriptionPrice
-from catalog.models import Plan
+from catalog.models import ModuleSettings, Plan
 from catalog.queries.offers import SoldPrice
 from common.errors import DomainError
 from provisioning.models import Service
@@ -40,22 +40,26 @@ def start_subscription(
     retail_discount_percent: Decimal = Decimal(0),
     term_months: int = 1,
     prices: Sequence[SoldPrice] = (),
+    trial_days: int | None = None,
     at: datetime,
 ) -> Subscription:
     """
-    Start billing ``service`` under ``plan`` from the day of ``at`` in the MSP's time zone, that day included.
+    Start billing ``service`` under ``plan`` from the day of ``at`` in the MSP's time zone, that day included; a service that begins
+    as a free trial from ``trial_days`` later on.
 
     The percentages and ``plan_name`` are what it was sold at and as; without a name it is the plan's present one. ``prices``,
     one a level, are what a plan of fixed price is invoiced at for ``term_months``; pay-as-you-go has none. A service has one
     subscription: started again, it is the same row with the same prices, unchanged.
 
+    :param trial_days: what was promised; None: what the plan's module setting says now, if the service is a free trial at all.
     :raises PricesMissing: a plan of fixed price without a price, which could never be billed.
     """
-    Service.objects.locked().get(pk=service.pk)  # two workers: the second waits here and then finds the row
+    locked = Service.objects.locked().get(pk=service.pk)  # two workers: the second waits here and then finds the row
     if (started := Subscription.objects.filter(service=service).first()) is not None:
         return started
     if plan.is_fixed and not prices:
         raise PricesMissing(f"{plan} is sold at a fixed price, but the order names none. Set its prices and order again.")
+    started_on = _msps_day(at)
     subscription = Subscription.objects.create(
         number=f"S{get_next_value('subscription', initial_value=10001)}",
         service=service,
@@ -68,7 +72,8 @@ def start_subscription(
         partner_discount_percent=partner_discount_percent,
         retail_markup_percent=retail_markup_percent,
         retail_discount_percent=retail_discount_percent,
-        started_on=_msps_day(at),
+        started_on=started_on,
+        trial_ends_on=_end_of_trial(locked, plan, started_on, trial_days),
         order_number=order_number,
         created_at=at,
     )
@@ -76,6 +81,15 @@ def start_subscription(
         [price_row(subscription, sold, valid_from=subscription.started_on, at=at) for sold in prices]
     )
     return subscription
+
+
+def _end_of_trial(service: Service, plan: Plan, started_on: date, trial_days: int | None) -> date | None:
+    """Return the first day after the free trial; None where the service is none."""
+    if service.pricing_mode != Service.PricingMode.TRIAL:
+        return None
+    if trial_days is None:
+        trial_days = ModuleSettings.objects.get(plan=plan).trial_days
+    return started_on + timedelta(days=trial_days)
 
 
 @transaction.atomic
@@ -111,6 +125,43 @@ def end_orphaned(*, at: datetime) -> int:
     for subscription_id in found:
         end_subscription(subscription_id=subscription_id, at=at, by=None)
     return len(found)
+
+
+def end_trials(*, at: datetime) -> int:
+    """
+    Bring free trials and billing together: what is billed from today or earlier on goes to production, and what went to production
+    early, by hand or at the vendor's side, is billed from today on.
+
+    Billing does not wait for the first: it goes by the day that was promised. Return how many trials were ended. Repeated, nothing.
+    """
+    today = _msps_day(at)
+    trials = Subscription.objects.filter(status=Subscription.Status.ACTIVE, service__ended_at__isnull=True).order_by("pk")
+    over = trials.filter(trial_ends_on__lte=today, service__pricing_mode=Service.PricingMode.TRIAL)
+    early = trials.filter(trial_ends_on__gt=today, service__pricing_mode=Service.PricingMode.PRODUCTION)
+    ended = [_to_production(service_id, at=at) for service_id in over.values_list("service", flat=True)[:SWEEP_LIMIT]]
+    shortened = [_bill_from(pk, today) for pk in early.values_list("pk", flat=True)[:SWEEP_LIMIT]]
+    return sum(ended) + sum(shortened)
+
+
+def _to_production(service_id: int, *, at: datetime) -> bool:
+    """Wish for production, or leave alone what was terminated meanwhile: the end of its billing is another sweep's."""
+    try:
+        services.switch_to_production(service_id=service_id, at=at)
+    except services.ServiceEnded:
+        return False
+    return True
+
+
+@transaction.atomic(durable=True)
+def _bill_from(subscription_id: int, day: date) -> bool:
+    """Let the free trial end on ``day`` instead of later."""
+    subscription = Subscription.objects.locked().get(pk=subscription_id)
+    if subscription.status == Subscription.Status.ENDED or subscription.charged_from <= day:
+        return False
+    subscription.trial_ends_on = day
+    subscription.save(update_fields=["trial_ends_on"])
+    logger.info("trial ended early", extra={"subscription": subscription.number})
+    return True
 
 
 def price_row(

@@ -108,6 +108,7 @@ def _complete(line_id: int, *, at: datetime) -> None:
         quantity=line.quantity,
         term_months=line.term_months,
         prices=[SoldPrice.from_json(price) for price in line.prices],
+        trial_days=line.module_wish.get("trial_days"),
         partner_discount_percent=line.partner_discount_percent,
         retail_markup_percent=line.retail_markup_percent,
         retail_discount_percent=line.retail_discount_percent,

@@ -194,7 +194,7 @@ class ServiceAdmin(Ledger):
     def ask_to_production(self, request: HttpRequest, service: Service) -> list[str]:
         return [
             f"The free trial of {service.organization} ends now. There is no way back.",
-            "Acronis bills the whole month in which the switch falls, whatever the day.",
+            "Acronis bills the whole month in which the switch falls, whatever the day. Our invoices begin with today.",
         ]
 
     def to_production(self, request: HttpRequest, service: Service) -> str:

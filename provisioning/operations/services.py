@@ -195,7 +195,8 @@ def _check_limits(service: Service, limits: Mapping[str, Limit], quantity: int) 
 @transaction.atomic(durable=True)
 def switch_to_production(*, service_id: int, at: datetime) -> None:
     """
-    End the free trial: from this month on the vendor bills, and so do we. There is no way back (vendor guide, pricing mode).
+    End the free trial: from this month on the vendor bills. There is no way back (vendor guide, pricing mode). From which day
+    on the buyer is billed is for billing to see.
 
     :raises ServiceEnded: it has been terminated.
     """

@@ -144,20 +144,6 @@ def test_metered_usage_of_a_fixed_plan_is_inside_the_quota(personas: Personas) -
     assert run.rate_cards == []
 
 
-def test_a_free_trial_is_not_billed_until_it_is_in_production(personas: Personas) -> None:
-    subscription = subscribe_fixed(personas.direct_customer)
-    subscription.service.pricing_mode = "trial"
-    subscription.service.save(update_fields=["pricing_mode"])
-    bill(personas.msp)
-    assert not Invoice.objects.exists()
-
-    subscription.service.pricing_mode = "production"
-    subscription.service.save(update_fields=["pricing_mode"])
-    bill(personas.msp)
-
-    assert Invoice.objects.get().net == 20
-
-
 def test_a_buyer_whose_currency_changed_is_parked_with_a_sentence(personas: Personas) -> None:
     subscription = subscribe_fixed(personas.direct_customer)
     other = factories.OrganizationFactory()

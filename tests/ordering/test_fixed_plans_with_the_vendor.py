@@ -1,15 +1,18 @@
 """Plans of fixed price against the real client on the sandbox: what is sold is what stands at the vendor and is billed."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.urls import reverse
 
+from billing.operations import subscriptions
 from catalog.models import ModuleSettings
 from ordering.models import Order, OrderLine
 from ordering.operations import execution, orders
 from ordering.queries import checkouts
 from provisioning import vendor
+from provisioning.operations import converging
 from tests import factories
 from tests.ordering.conftest import AT, Shop
 
@@ -87,6 +90,35 @@ def test_a_module_setting_changed_after_ordering_reaches_only_later_orders(shop,
 
     storage = at_vendor(acronis, line)["pg_base_storage"]
     assert (storage.quota.value, storage.quota.overage) == (50 * GB, 10 * GB)
+
+
+def test_a_free_trial_lasts_as_long_as_it_was_promised_and_goes_to_production_by_itself(shop, acronis):
+    ModuleSettings.objects.filter(plan=shop.plan).update(is_free_trial=True, trial_days=14)
+    line = shop.line()
+    ModuleSettings.objects.filter(plan=shop.plan).update(trial_days=7)
+    execute(line)
+    subscription, tenant = line.subscription, line.service.tenant
+    api = vendor.connect(acronis.service_manager)
+    modes = [api.tenants.pricing(str(tenant.vendor_id)).mode]
+
+    for days in (13, 14):
+        later = AT + timedelta(days=days)
+        subscriptions.end_trials(at=later)
+        converging.converge_due(tenant.pk, clock=lambda later=later: later)
+        modes.append(api.tenants.pricing(str(tenant.vendor_id)).mode)
+
+    assert subscription.trial_ends_on == subscription.started_on + timedelta(days=14)
+    assert modes == ["trial", "trial", "production"]
+
+
+def test_a_free_trial_of_a_pay_as_you_go_plan_is_kept_likewise(shop, acronis):
+    plan = factories.PlanFactory(service_manager=acronis.service_manager)
+    ModuleSettings.objects.filter(plan=plan).update(is_free_trial=True, trial_days=30)
+    line = shop.line(plan=plan)
+
+    execute(line)
+
+    assert line.subscription.trial_ends_on == line.subscription.started_on + timedelta(days=30)
 
 
 # The BSS

@@ -225,6 +225,21 @@ def test_trial_usage_is_not_missing_on_invoices(subscription: Subscription) -> N
     assert found(compare(subscription)) == []
 
 
+def test_days_of_a_free_trial_are_compared_as_they_are_billed(subscription: Subscription) -> None:
+    Subscription.objects.update(trial_ends_on=date(2026, 10, 22))  # ten days are billed
+    use(subscription, "pg_base_vms", (20, 900), (22, 40), unit="quantity")
+    bill(subscription, "pg_base_vms", "4", unit="unit")
+
+    assert found(compare(subscription)) == []
+
+
+def test_what_is_used_in_a_month_of_free_trial_is_paid_by_nobody(subscription: Subscription) -> None:
+    Subscription.objects.update(trial_ends_on=date(2026, 11, 1))
+    use(subscription, "pg_base_storage", (31, 8 * GIB))
+
+    assert found(compare(subscription)) == [("not_billed", "pg_base_storage", 8, None, "GiB")]
+
+
 def test_a_tenant_that_nobody_pays_for_is_found(subscription: Subscription) -> None:
     Subscription.objects.update(started_on=date(2026, 8, 1), ended_on=date(2026, 9, 15))
     use(subscription, "pg_base_storage", (30, 5 * GIB), (31, 8 * GIB))
