@@ -59,6 +59,7 @@ class Account:
 
     buyer: Organization
     currency: str
+    """What is metered is billed in it; a fixed price is in the currency it was sold in."""
     level: Level
     subscriptions: list[Subscription]
     billed: dict[int, dict[Item, list[Billed]]]
@@ -170,7 +171,8 @@ def _billed(
     """
     Return what issued invoices of ``period`` say, by buyer, subscription and item, and each buyer's currency they say it in.
 
-    A buyer that was invoiced for the period stays with that currency for it, whatever its own became since.
+    A buyer that was invoiced for use in the period stays with that currency for it, whatever its own became since. What was sold at
+    a fixed price says nothing about that: it is in the currency it was sold in.
     """
     billed: dict[int, dict[int, dict[Item, list[Billed]]]] = defaultdict(dict)
     currencies: dict[int, str] = {}
@@ -186,7 +188,8 @@ def _billed(
         items = billed[buyer].setdefault(subscription, {})
         at_price = Billed(quantity, unit, unit_price, net, tuple(invoices))
         items.setdefault(Item(subscription, item, edition), []).append(at_price)
-        currencies[buyer] = currency
+        if item not in fixed.ITEMS:
+            currencies[buyer] = currency
     return billed, currencies
 
 
@@ -198,24 +201,31 @@ def _level(seller: Organization, buyer: Organization) -> Level:
 
 def _bills(account: Account, book: PriceBook, inputs: Inputs, findings: Findings) -> list[Bill]:
     """
-    Return the drafts ``account`` is to have, one per venture.
+    Return the drafts ``account`` is to have, one per venture and currency.
 
-    :raises MissingRateCard: or `MissingExchangeRate`, `UnitMismatch`, `FixedPriceMissing`, `SoldInOtherCurrency`: the account
+    :raises MissingRateCard: or `MissingExchangeRate`, `UnitMismatch`, `FixedPriceMissing`, `SoldInTwoCurrencies`: the account
         cannot be billed.
     """
-    bills: dict[int, Bill] = {}
+    bills: dict[tuple[int, str], Bill] = {}
     for subscription in account.subscriptions:
         charges = _charges(account, subscription, book, inputs, findings)
         taxes = book.taxes.get(subscription.plan.product_group_id, ())
-        lines = _lines(account, subscription, charges, book.period, taxes)
+        currency = _currency(account, subscription, inputs)
+        lines = _lines(account, subscription, charges, book.period, taxes, currency)
         if lines:
             venture = subscription.plan.venture_id
-            bill = bills.setdefault(venture, Bill(account.buyer.pk, venture, account.currency, []))
+            bill = bills.setdefault((venture, currency), Bill(account.buyer.pk, venture, currency, []))
             bill.lines.extend(lines)
     for bill in bills.values():
         for position, line in enumerate(bill.lines, start=1):
             line.position = position
     return list(bills.values())
+
+
+def _currency(account: Account, subscription: Subscription, inputs: Inputs) -> str:
+    """Return what ``subscription`` is billed in: what was sold at a price stays in the currency it was sold in."""
+    prices = inputs.prices.get((subscription.pk, account.level), [])
+    return prices[0].currency if prices else account.currency
 
 
 def _charges(
@@ -233,11 +243,11 @@ def _fixed(account: Account, subscription: Subscription, part: Period, prices: l
     """
     Return what a subscription of fixed price costs on the days of ``part``.
 
-    :raises PrepaidNotBilled: or `FixedPriceMissing`, `SoldInOtherCurrency`: the account cannot be billed.
+    :raises PrepaidNotBilled: or `FixedPriceMissing`, `SoldInTwoCurrencies`: the account cannot be billed.
     """
     if subscription.billing_model != Plan.BillingModel.POSTPAID_FIXED:
         raise PrepaidNotBilled(f"{subscription} is prepaid; the monthly run bills what is paid afterwards.")
-    fixed_prices.check_prices(prices, subscription, currency=account.currency)
+    fixed_prices.check_prices(prices, subscription)
     terms = fixed.Terms(subscription.quantity, subscription.term_months, subscription.charged_from, account.level.value, prices)
     return {Item(subscription.pk, one.charge.item, one.key): one.charge for one in fixed.charges(terms, part)}
 
@@ -281,7 +291,12 @@ def _chain(account: Account, subscription: Subscription, card: Card, book: Price
 
 
 def _lines(
-    account: Account, subscription: Subscription, charges: dict[Item, Charge], period: Period, taxes: Iterable[TaxTerms]
+    account: Account,
+    subscription: Subscription,
+    charges: dict[Item, Charge],
+    period: Period,
+    taxes: Iterable[TaxTerms],
+    currency: str,
 ) -> list[InvoiceLine]:
     """Return what is still to be billed of ``subscription``, without positions."""
     billed = account.billed.get(subscription.pk, {})
@@ -311,7 +326,7 @@ def _lines(
             },
         )
         for item in sorted({*charges, *billed})
-        for due in adjusting.lines_due(charges.get(item), billed.get(item, ()), account.currency)
+        for due in adjusting.lines_due(charges.get(item), billed.get(item, ()), currency)
     ]
 
 

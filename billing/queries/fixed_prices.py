@@ -13,8 +13,8 @@ class FixedPriceMissing(DomainError):
     """A subscription of fixed price has no price for a level of its sale."""
 
 
-class SoldInOtherCurrency(DomainError):
-    """The buyer's currency is not the one that the subscription was sold in."""
+class SoldInTwoCurrencies(DomainError):
+    """The prices of one level of a sale are not all in one currency."""
 
 
 def prices_by_subscription(subscriptions: Collection[int], period: Period) -> dict[tuple[int, str], list[DatedPrice]]:
@@ -29,18 +29,16 @@ def prices_by_subscription(subscriptions: Collection[int], period: Period) -> di
     return found
 
 
-def check_prices(prices: list[DatedPrice], subscription: Subscription, *, currency: str) -> None:
+def check_prices(prices: list[DatedPrice], subscription: Subscription) -> None:
     """
-    Refuse prices that cannot be billed in ``currency``.
+    Refuse prices that cannot be billed.
 
     :raises FixedPriceMissing: none is valid from the subscription's first day on.
-    :raises SoldInOtherCurrency: one is in another currency; what was sold is never converted.
+    :raises SoldInTwoCurrencies: what was sold is never converted, so it stays in one.
     """
     if not prices or prices[0].valid_from > subscription.started_on:
         raise FixedPriceMissing(f"{subscription} has a fixed price, but none that is valid from {subscription.started_on} on.")
-    sold_in = next((price.currency for price in prices if price.currency != currency), None)
-    if sold_in is not None:
-        raise SoldInOtherCurrency(
-            f"{subscription} was sold in {sold_in}, but the buyer's currency is {currency} now. "
-            f"Set the currency back to {sold_in}, or end {subscription} and sell it anew in {currency}."
+    if len(currencies := sorted({price.currency for price in prices})) > 1:
+        raise SoldInTwoCurrencies(
+            f"{subscription} has prices in {' and '.join(currencies)}; end it and sell it anew in one of them."
         )

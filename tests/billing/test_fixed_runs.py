@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Organization
-from billing.models import BillingRun, Invoice, InvoiceLine, ParkedAccount
+from billing.models import BillingRun, ExchangeRate, Invoice, InvoiceLine, ParkedAccount
 from billing.operations.invoices import issue_invoice
 from billing.operations.runs import run_billing
 from billing.queries.invoices import explain
@@ -144,19 +144,48 @@ def test_metered_usage_of_a_fixed_plan_is_inside_the_quota(personas: Personas) -
     assert run.rate_cards == []
 
 
-def test_a_buyer_whose_currency_changed_is_parked_with_a_sentence(personas: Personas) -> None:
-    subscription = subscribe_fixed(personas.direct_customer)
-    other = factories.OrganizationFactory()
-    subscribe_fixed(other, plan=subscription.plan)
-    Organization.objects.filter(pk=personas.direct_customer.pk).update(currency="CHF")
+def test_what_was_sold_before_the_buyers_currency_changed_stays_in_the_old_one(personas: Personas) -> None:
+    customer = personas.direct_customer
+    venture = factories.VentureFactory()
+    plan = factories.FixedPlanFactory(venture=venture)
+    before = subscribe_fixed(customer, plan=plan, ended_on=date(2026, 10, 11), status="ended")
+    Organization.objects.filter(pk=customer.pk).update(currency="CHF")
+    other = factories.FixedPlanFactory(venture=venture)
+    after = subscribe_fixed(customer, sold_at("31", currency="CHF"), plan=other, started_on=date(2026, 10, 11))
+
+    run = bill(personas.msp)
+    bill(personas.msp)
+
+    assert not run.parked_accounts.exists()
+    told = Invoice.objects.order_by("pk").values_list("currency", "net", "lines__subscription")
+    assert sorted(told) == [("CHF", Decimal(21), after.pk), ("EUR", Decimal("6.45"), before.pk)]
+
+
+def test_what_is_metered_follows_the_new_currency_beside_an_issued_fixed_price(personas: Personas) -> None:
+    customer = personas.direct_customer
+    subscribe_fixed(customer)
+    bill(personas.msp)
+    issue_invoice(invoice_id=Invoice.objects.get().pk, on=date(2026, 11, 2), by=None)
+    Organization.objects.filter(pk=customer.pk).update(currency="CHF")
+    metered = subscribe(customer)
+    rate_card(metered.plan.product_group)
+    ExchangeRate.objects.create(base="EUR", quote="CHF", rate=Decimal("0.5"), valid_from=date(2026, 1, 1))
+    use(metered, 100 * GIB)
 
     bill(personas.msp)
 
-    assert Invoice.objects.get().buyer == other
-    assert ParkedAccount.objects.get().reason == (
-        f"{subscription} was sold in EUR, but the buyer's currency is CHF now. "
-        f"Set the currency back to EUR, or end {subscription} and sell it anew in CHF."
-    )
+    draft = Invoice.objects.drafts().get()
+    assert (draft.currency, draft.net) == ("CHF", Decimal("3.50"))  # 100 × 0.07 ÷ 2; the 20 EUR are billed already
+
+
+def test_prices_of_one_sale_in_two_currencies_park_the_account(personas: Personas) -> None:
+    subscription = subscribe_fixed(personas.direct_customer)
+    move(subscription, sold_at("25", currency="CHF"), valid_from=date(2026, 10, 15))
+
+    bill(personas.msp)
+
+    reason = ParkedAccount.objects.get().reason
+    assert reason == f"{subscription} has prices in CHF and EUR; end it and sell it anew in one of them."
 
 
 def test_a_level_without_a_price_parks_the_account(personas: Personas) -> None:
