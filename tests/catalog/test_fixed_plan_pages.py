@@ -111,7 +111,7 @@ def test_what_has_no_quota_stands_in_one_line_and_the_storage_once(personas: Per
     shown = page(personas, "dora", product_url(plan))
 
     assert shown.count("Cloud storage") == 1
-    assert "<dt>Without a limit</dt><dd>File Sync &amp; Share storage, Virtual machines</dd>" in shown
+    assert "<dt>Without a limit</dt> <dd> File Sync &amp; Share storage; Virtual machines </dd>" in shown
 
 
 def test_without_overage_quota_there_is_no_overage_price(personas: Personas, plan: Plan) -> None:

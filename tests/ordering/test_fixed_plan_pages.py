@@ -4,11 +4,13 @@ import re
 from decimal import Decimal
 
 import pytest
+from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.models import Membership
 from catalog.models import ModuleItem, Plan, PlanPrice
 from ordering.models import Basket, Order
+from ordering.module_wishes import Included
 from ordering.queries import checkouts
 from tests import factories
 from tests.ordering.conftest import AT
@@ -354,3 +356,11 @@ def test_pages_of_a_reseller_read_a_bounded_number_of_times(fixed, alice, path, 
 
     with django_assert_max_num_queries(11):
         alice.get(path)
+
+
+def test_what_has_no_quota_stands_behind_the_rest_and_the_storage_always_first():
+    said = [Included("Cloud storage", "unlimited", ""), Included("Servers", "unlimited", ""), Included("Websites", "3", "")]
+
+    told = " ".join(re.sub(r"<[^>]+>", " ", render_to_string("ordering/_included.html", {"included": said})).split())
+
+    assert told == "Cloud storage unlimited Websites 3 Without a limit Servers"
