@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from post_office.models import Email
 
 from accounts.models import Organization
+from billing.models import Subscription
 from catalog.models import ModuleItem, ModuleSettings, Plan, PlanPrice
 from catalog.queries.offers import SoldPrice
 from common.errors import DomainError, FieldRefused
@@ -494,6 +495,37 @@ def test_an_order_is_provisioned_and_billed_as_it_was_sold(fixed, vendor_answers
     assert (storage.soft_quota, storage.overage) == (50 * GB, 10 * GB)
     subscription = line.subscription
     assert (subscription.quantity, subscription.term_months) == (2, 12)
+    assert [(row.level, row.price) for row in subscription.prices.all()] == [("msp", 200)]
+
+
+@pytest.mark.parametrize("part", ["_wish", "_complete"])
+def test_killed_around_the_wish_it_goes_on_as_it_was_sold(fixed, vendor_answers, monkeypatch, part):
+    class Killed(BaseException):
+        """What no code of ours catches, as nothing catches SIGKILL."""
+
+    def kill(*args, **facts):
+        raise Killed
+
+    vendor_answers()
+    line = submit(fixed.complete(quantity=2, term_months=12)).lines.get()
+    with monkeypatch.context() as first:
+        if part == "_wish":  # the wish is written, the vendor was not asked yet
+            first.setattr(execution.converging, "converge", kill)
+        else:  # all is at the vendor, the subscription has not begun
+            first.setattr(execution, "_complete", kill)
+        with pytest.raises(Killed):
+            execution.execute_line(line_id=line.pk, clock=lambda: AT + timedelta(minutes=1))
+    ModuleSettings.objects.filter(plan=fixed.plan).update(storage_quota=500, overage=None)
+    Plan.objects.filter(pk=fixed.plan.pk).update(status=Plan.Status.ARCHIVED)
+    PlanPrice.objects.filter(plan=fixed.plan).delete()
+
+    for _ in range(2):
+        execution.execute_line(line_id=line.pk, clock=lambda: AT + timedelta(minutes=2))
+
+    line.refresh_from_db()
+    assert line.status == OrderLine.Status.COMPLETED, line.error
+    assert Service.objects.get().items.get(name="pg_base_storage").soft_quota == 50 * GB
+    subscription = Subscription.objects.get()
     assert [(row.level, row.price) for row in subscription.prices.all()] == [("msp", 200)]
 
 
