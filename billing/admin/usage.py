@@ -159,7 +159,7 @@ class SubscriptionAdmin(Ledger):
         return [
             f"{subscription.plan_name} of {subscription.consumer} ({subscription}) ends.",
             f"Acronis disables {where} and deletes it with all its users, devices and backups. This cannot be undone.",
-            f"The last day that is billed is {day(subscriptions.last_billed_day(clock.now()))}.",
+            _last_billed(subscription),
         ]
 
     def terminate(self, request: HttpRequest, subscription: Subscription) -> str:
@@ -247,6 +247,14 @@ def _becomes(price: MovedPrice) -> str:
     level = {"msp": "Price", "wholesale": "Wholesale price", "retail": "Retail price"}[price.new.level.value]
     old, new = money(price.present.price, price.present.currency), money(price.new.amounts.price, price.new.currency)
     return f"{level} of one unit for the term: {old} becomes {new}."
+
+
+def _last_billed(subscription: Subscription) -> str:
+    """Say until when a subscription that ends now is billed."""
+    last_day = subscriptions.last_billed_day(clock.now())
+    if last_day < subscription.charged_from:
+        return f"It ends before its first billed day, {day(subscription.charged_from)}: nothing is billed."
+    return f"The last day that is billed is {day(last_day)}."
 
 
 def _has_price_to_move(subscription: Subscription) -> bool:

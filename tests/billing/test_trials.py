@@ -361,6 +361,23 @@ def test_the_bss_finds_what_is_in_trial_and_says_until_when(personas: Personas, 
     assert "Active, free trial until 14 Oct 2026" in page
 
 
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (14, "It ends before its first billed day, 15 Oct 2026: nothing is billed."),
+        (15, "The last day that is billed is 15 Oct 2026."),
+    ],
+    ids=["the last free day", "the first billed day"],
+)
+def test_whoever_terminates_is_told_whether_anything_is_billed(
+    personas: Personas, monkeypatch: pytest.MonkeyPatch, number: int, sentence: str
+) -> None:
+    subscription = trial(personas.direct_customer, days=14)
+    monkeypatch.setattr(clock, "now", lambda: day(subscription, number))
+
+    assert sentence in shown(personas, "root", reverse("admin:billing_subscription_terminate", args=[subscription.pk]))
+
+
 def test_the_bss_finds_no_trial_that_is_over(personas: Personas, monkeypatch: pytest.MonkeyPatch) -> None:
     subscription = trial(personas.direct_customer, days=14)
     monkeypatch.setattr(clock, "now", lambda: day(subscription, 15))
