@@ -58,7 +58,7 @@ WITH
 -- Who was subscribed on which days of the month, but for free trials, and whose rate card counts. A tenant without any in the month
 -- is looked at by the cards of its service manager's plans: nobody pays for it.
 subscribed AS (
-    SELECT service.tenant_id, plan.product_group_id,
+    SELECT service.tenant_id, plan.product_group_id, subscription.billing_model,
         greatest(subscription.started_on, subscription.trial_ends_on, %(first)s::date) AS first_day,
         least(coalesce(subscription.ended_on, %(end)s::date), %(end)s::date) AS end_day
     FROM billing_subscription subscription
@@ -71,8 +71,9 @@ subscribed AS (
             OR subscription.ended_on > greatest(subscription.started_on, subscription.trial_ends_on, %(first)s)
         )
 ),
+-- What a plan of fixed price uses is paid by its price, not by the reading.
 looked_at AS (
-    SELECT * FROM subscribed
+    SELECT tenant_id, product_group_id, first_day, end_day FROM subscribed WHERE billing_model = 'pay_as_you_go'
     UNION ALL
     SELECT tenant.id, (SELECT min(product_group_id) FROM catalog_plan WHERE service_manager_id = %(manager)s), %(first)s, %(end)s
     FROM provisioning_tenant tenant
@@ -125,6 +126,7 @@ billed AS (
     JOIN billing_subscription subscription ON subscription.id = line.subscription_id
     JOIN provisioning_service service ON service.id = subscription.service_id
     WHERE service.service_manager_id = %(manager)s AND line.period_start >= %(first)s AND line.period_start < %(end)s
+        AND subscription.billing_model = 'pay_as_you_go'
     GROUP BY service.tenant_id, line.item, line.edition
 ),
 pair AS (

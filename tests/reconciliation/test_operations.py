@@ -240,6 +240,16 @@ def test_what_is_used_in_a_month_of_free_trial_is_paid_by_nobody(subscription: S
     assert found(compare(subscription)) == [("not_billed", "pg_base_storage", 8, None, "GiB")]
 
 
+def test_a_fixed_price_pays_for_what_is_used(subscription: Subscription) -> None:
+    Subscription.objects.filter(pk=subscription.pk).update(billing_model="postpaid_fixed")
+    use(subscription, "pg_base_storage", (31, 100 * GIB))
+    bill(subscription, "subscription", "1", unit="unit", edition="")
+
+    run = compare(subscription)
+
+    assert (run.discrepancies.count(), run.compared) == (0, 0)
+
+
 def test_a_tenant_that_nobody_pays_for_is_found(subscription: Subscription) -> None:
     Subscription.objects.update(started_on=date(2026, 8, 1), ended_on=date(2026, 9, 15))
     use(subscription, "pg_base_storage", (30, 5 * GIB), (31, 8 * GIB))
