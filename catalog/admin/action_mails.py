@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
-from catalog.action_mail_forms import ActionMailsForm
+from catalog.forms.action_mails import ActionMailsForm
 from catalog.models import ActionMail, Plan, ProductGroup
 from catalog.operations import action_mails as operations
 from catalog.queries.action_mails import settings_of

@@ -11,8 +11,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from post_office.models import EmailTemplate
 
-from catalog.action_mail_forms import MailTemplateForm, PreviewForm
 from catalog.action_mail_templates import FILTERS, SAMPLES, VARIABLES, render
+from catalog.forms.action_mails import MailTemplateForm, PreviewForm
 from catalog.models import ActionMail
 from catalog.operations import action_mails as operations
 from common.bss import BssAdmin, staff

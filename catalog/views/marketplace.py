@@ -14,9 +14,9 @@ from accounts.arriving import arrive_at
 from accounts.models import Organization
 from catalog.colours import stylesheet, stylesheet_version
 from catalog.context import show_as
+from catalog.forms.partner_panel import MarketplaceForm
 from catalog.models import Marketplace
 from catalog.operations import marketplaces
-from catalog.partner_forms import MarketplaceForm
 from catalog.queries import marketplaces as queries
 from catalog.queries import shop
 from catalog.views.partner import reseller_of

@@ -17,10 +17,10 @@ from accounts.access import member_required
 from accounts.acting import membership_of
 from accounts.models import Organization
 from catalog.exports import price_list_csv
+from catalog.forms.partner_panel import PartnerPriceForm
 from catalog.models import PartnerPrice, Plan, PlanPrice
 from catalog.operations import order_urls, partners
 from catalog.operations.partners import MakesLoss
-from catalog.partner_forms import PartnerPriceForm
 from catalog.queries import partner_panel, partner_prices
 from catalog.queries.partner_prices import Wish
 from common import clock
