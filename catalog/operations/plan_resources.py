@@ -1,96 +1,22 @@
-"""
-How plans and their prices stand in a spreadsheet, as resources of django-import-export.
+"""The page “Plans” of the spreadsheet, as a resource of django-import-export."""
 
-A resource says for each column how a value is written and how a cell is read, and judges row after row. All it needs to know is
-read beforehand (`Known`), so that ten thousand rows ask the database no more than ten. It writes nothing: rows that are new or
-changed are collected, and `catalog.operations.plan_sheets` writes them once no row of either page is wrong.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Model
 from import_export.fields import Field
-from import_export.resources import ModelResource
-from import_export.results import RowResult
 
-from catalog.models import Plan, PlanPrice, Term
-from catalog.operations.plan_cells import Amount, Day, Months, OneOf, Switch, Text
+from catalog.models import Plan
+from catalog.operations.judged_rows import JudgingResource, written
+from catalog.operations.plan_cells import OneOf, Switch, Text
 from catalog.operations.plan_known import Known, is_new_word, module_settings_of, word_of
 from catalog.operations.plans import why_no_other_billing_model, why_no_quantity
-from catalog.operations.prices import NewPrice, PriceRefused, check_price
-from catalog.plan_sheets import NEW, NO, PLAN_COLUMNS, PLANS, PRICE_COLUMNS, PRICES, YES, PageLines
-from common.sheets import WrongCell, either
+from catalog.plan_sheets import NEW, PLAN_COLUMNS, PLANS, PageLines
+from common.sheets import either
 
 LONGEST_DESCRIPTION = 20_000
-FARTHEST_YEARS = 5
 SETTLED = "It is settled since the plan was published. Duplicate the plan to sell it in another way."
-PAST = "A price cannot change in the past; choose today or a later day."
-
-Change = tuple[str, str, str]
-"""Column, what was there, what is to be there."""
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedRow:
-    """What a row of the file would do. ``kind`` is new, changed or unchanged."""
-
-    page: str
-    line: int
-    kind: str
-    name: str
-    changes: tuple[Change, ...] = ()
-
-
-class _JudgingResource(ModelResource):
-    """Reads the cells of a row, judges it and keeps what came of it; nothing is written."""
-
-    page: str
-
-    def __init__(self, *, known: Known | None = None, lines: PageLines | None = None, today: date | None = None) -> None:
-        """An export needs none of them, an import all."""
-        super().__init__()
-        self.lines = lines or PageLines()
-        if known is not None and today is not None:
-            self.known, self.today = known, today
-        self.judged: list[JudgedRow] = []
-        self.line = 0
-        self.kind, self.changes = "unchanged", list[Change]()
-
-    def before_import_row(self, row: Any, **kwargs: Any) -> None:
-        self.line = self.lines.numbers[kwargs["row_number"] - 1]
-        self.kind, self.changes = "unchanged", []
-
-    def read_cells(self, row: Any) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return the value of each column that reads well, and a sentence for each that does not."""
-        values: dict[str, Any] = {}
-        wrong: dict[str, str] = {}
-        for name, field in self.fields.items():
-            try:
-                values[name] = field.clean(row)
-            except WrongCell as error:
-                wrong[name] = str(error)
-        return values, wrong
-
-    def validate_instance(self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True) -> None:
-        if import_validation_errors:
-            raise ValidationError(import_validation_errors)
-
-    def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
-        """Keep the row for the one who writes."""
-
-    def after_import_row(self, row: Any, row_result: RowResult, **kwargs: Any) -> None:
-        kinds = {"new": RowResult.IMPORT_TYPE_NEW, "changed": RowResult.IMPORT_TYPE_UPDATE}
-        row_result.import_type = kinds.get(self.kind, RowResult.IMPORT_TYPE_SKIP)
-        self.judged.append(JudgedRow(self.page, self.line, self.kind, self.row_name(), tuple(self.changes)))
-
-    def row_name(self) -> str:
-        raise NotImplementedError
-
 
 BILLING_MODELS = {str(label): str(value) for value, label in Plan.BillingModel.choices}
 EDITABLE = {
@@ -105,7 +31,7 @@ EDITABLE = {
 }
 
 
-class PlanResource(_JudgingResource):
+class PlanResource(JudgingResource):
     """The page “Plans”."""
 
     page = PLANS
@@ -228,7 +154,7 @@ class PlanResource(_JudgingResource):
             setattr(plan, name, value)
         self.known.plan_at[wanted["product_group"].pk, plan.name] = plan
         self.changes = [
-            (EDITABLE[name], "" if is_new else _written(before[name]), _written(wanted[name]))
+            (EDITABLE[name], "" if is_new else written(before[name]), written(wanted[name]))
             for name in EDITABLE
             if is_new or before[name] != wanted[name]
         ]
@@ -266,168 +192,4 @@ class PlanResource(_JudgingResource):
         return wrong
 
 
-class PriceResource(_JudgingResource):
-    """The page “Prices”. A row says from which day on one currency and term of a plan costs what."""
-
-    page = PRICES
-    plan = Field("plan__number", "Plan Number", widget=Text(longest=20, is_required=True))
-    currency = Field("currency", "Currency", widget=Text(longest=3, is_required=True))
-    term_months = Field("term_months", "Term", widget=Months())
-    setup_fee = Field("setup_fee", "Setup Fee", widget=Amount(empty=Decimal(0)))
-    price = Field("price", "Price", widget=Amount(is_required=True))
-    overage_price = Field("overage_price", "Overage Price (/GB)", widget=Amount())
-    valid_from = Field("valid_from", "Valid From", widget=Day())
-    valid_until = Field("valid_until", "Valid Until", widget=Day())
-
-    class Meta:
-        model = PlanPrice
-        fields = export_order = (
-            "plan",
-            "currency",
-            "term_months",
-            "setup_fee",
-            "price",
-            "overage_price",
-            "valid_from",
-            "valid_until",
-        )
-        import_id_fields = ("plan", "currency", "term_months", "valid_from")
-        use_bulk = True
-        skip_diff = True
-        report_skipped = True
-        force_init_instance = True
-
-    def __init__(self, *, known: Known | None = None, lines: PageLines | None = None, today: date | None = None) -> None:
-        super().__init__(known=known, lines=lines, today=today)
-        self.added: list[PlanPrice] = []
-        self.ended: dict[int, PlanPrice] = {}
-        self.corrected: dict[int, PlanPrice] = {}
-        self._line_of: dict[tuple[int, str, int, date], int] = {}
-        self._name = ""
-
-    def row_name(self) -> str:
-        return self._name
-
-    def import_instance(self, instance: PlanPrice, row: Any, **kwargs: Any) -> None:
-        values, wrong = self.read_cells(row)
-        plan = self._plan(values.get("plan", ""))
-        if "plan" in values and plan is None:
-            wrong["plan"] = f"There is no plan {values['plan']}."
-        if plan is not None and not plan.is_fixed:
-            wrong["plan"] = f"{plan} is pay-as-you-go; its prices are on the rate card."
-        if not wrong and plan is not None:
-            try:
-                self._take(plan, values)
-            except PriceRefused as refusal:
-                wrong[refusal.field] = str(refusal)
-        if wrong:
-            raise ValidationError({name: [sentence] for name, sentence in wrong.items()})
-
-    def _plan(self, word: str) -> Plan | None:
-        return self.known.plans.get(word) or self.known.new_by_word.get(word.upper())
-
-    def _take(self, plan: Plan, values: Mapping[str, Any]) -> None:
-        """Put a price among those of its plan, currency and term, as `catalog.operations.prices.write_prices` does one by one."""
-        currency, term = values["currency"].upper(), values["term_months"]
-        new = NewPrice(currency, term, values["price"], values["setup_fee"], values["overage_price"])
-        settings = module_settings_of(plan)
-        check_price(new, has_overage_quota=settings is not None and settings.has_overage_quota)
-        day = values["valid_from"] or self.today
-        first = self._line_of.setdefault((id(plan), currency, term, day), self.line)
-        if first != self.line:
-            raise PriceRefused("valid_from", f"Row {first} sets a price for this plan, currency, term and day already.")
-        self._name = f"{plan.number or 'New'} {plan.name}, {currency}, {Term(term).label}"
-        rows = self.known.prices.setdefault((id(plan), currency, term), [])
-        self._place(plan, new, rows, day=day, until=values["valid_until"])
-
-    def _place(self, plan: Plan, new: NewPrice, rows: list[PlanPrice], *, day: date, until: date | None) -> None:
-        amounts = {"setup_fee": new.setup_fee, "price": new.price, "overage_price": new.overage_price}
-        before = next((row for row in rows if row.valid_from <= day and (row.valid_until is None or row.valid_until > day)), None)
-        after = next((row.valid_from for row in rows if row.valid_from > day), None)
-        self._check_end(day, until, after)
-        if before is not None and all(getattr(before, name) == amount for name, amount in amounts.items()):
-            self._end(before, until or after)
-            return
-        self._check_day(day)
-        if before is not None and before.valid_from == day:
-            self.changes += [
-                (PRICE_COLUMN[name], _written(getattr(before, name)), _written(amount))
-                for name, amount in amounts.items()
-                if getattr(before, name) != amount
-            ]
-            for name, amount in amounts.items():
-                setattr(before, name, amount)
-            self.kind = "changed"
-            if before.pk is not None:
-                self.corrected[before.pk] = before
-            self._end(before, until or after)
-            return
-        if before is not None:
-            self._set_end(before, day)
-        added = PlanPrice(
-            plan=plan, currency=new.currency, term_months=new.term_months, valid_from=day, valid_until=until or after, **amounts
-        )
-        rows.append(added)
-        rows.sort(key=lambda row: row.valid_from)
-        self.added.append(added)
-        self.kind = "new"
-        self.changes = [
-            *(
-                (PRICE_COLUMN[name], _written(getattr(before, name)) if before else "", _written(amount))
-                for name, amount in amounts.items()
-            ),
-            ("Valid From", "", _written(day)),
-            ("Valid Until", "", _written(until or after)),
-        ]
-
-    def _check_day(self, day: date) -> None:
-        if day < self.today:
-            raise PriceRefused("valid_from", PAST)
-        if day > date(self.today.year + FARTHEST_YEARS, 12, 31):
-            raise PriceRefused("valid_from", "Choose a day within the next five years.")
-
-    @staticmethod
-    def _check_end(day: date, until: date | None, after: date | None) -> None:
-        if until is None:
-            return
-        if until <= day:
-            raise PriceRefused("valid_until", "It must lie after the day the price begins.")
-        if after is not None and until > after:
-            raise PriceRefused("valid_until", f"The next price begins on {after}; this one cannot be valid longer.")
-
-    def _end(self, row: PlanPrice, day: date | None) -> None:
-        """Let a price that stays end on ``day``."""
-        if row.valid_until == day:
-            return
-        if (day is not None and day < self.today) or (row.valid_until is not None and row.valid_until < self.today):
-            raise PriceRefused("valid_until", PAST)
-        self.changes.append(("Valid Until", _written(row.valid_until), _written(day)))
-        self.kind = "changed"
-        self._set_end(row, day)
-
-    def _set_end(self, row: PlanPrice, day: date | None) -> None:
-        row.valid_until = day
-        if row.pk is not None:
-            self.ended[row.pk] = row
-
-
-PRICE_COLUMN = dict(zip(PriceResource.Meta.fields, PRICE_COLUMNS, strict=True))
 PLAN_COLUMN = dict(zip(PlanResource.Meta.fields, PLAN_COLUMNS, strict=True))
-
-
-def rows_of(resource: _JudgingResource, queryset: Iterable[Model]) -> list[Sequence[Any]]:
-    """Return what an export writes of each row, in the order of the page's columns."""
-    return list(resource.export(queryset))
-
-
-def _written(value: Any) -> str:
-    """Write a value for the preview."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return YES if value else NO
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
-    if isinstance(value, str) and value in Plan.BillingModel.values:
-        return str(Plan.BillingModel(value).label)
-    return str(value)

@@ -30,17 +30,10 @@ from catalog.models import (
     Term,
     Venture,
 )
+from catalog.operations.judged_rows import JudgedRow, rows_of
 from catalog.operations.plan_known import Known
-from catalog.operations.plan_resources import (
-    BILLING_MODELS,
-    EDITABLE,
-    PLAN_COLUMN,
-    PRICE_COLUMN,
-    JudgedRow,
-    PlanResource,
-    PriceResource,
-    rows_of,
-)
+from catalog.operations.plan_resources import BILLING_MODELS, EDITABLE, PLAN_COLUMN, PlanResource
+from catalog.operations.price_resources import PRICE_COLUMN, PriceResource
 from catalog.plan_sheets import COLUMNS, PLANS, PRICES, Choices, PageLines, read_book, write_book, write_csv, write_format
 from common.errors import DomainError
 from common.sheets import RowError, SheetRefused

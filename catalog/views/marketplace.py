@@ -1,5 +1,6 @@
 """A reseller's marketplace: its page, its colours, and the form of the partner panel that sets it up."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -152,4 +153,4 @@ def _reader(request: HttpRequest, row: Marketplace, visitor: Organization) -> di
 
 
 def _address(request: HttpRequest, row: Marketplace | None) -> str:
-    return "" if row is None or not row.slug else request.build_absolute_uri(f"/m/{row.slug}/")
+    return "" if row is None or not row.slug else f"{settings.SITE_URL}/m/{row.slug}/"

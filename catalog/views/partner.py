@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -60,7 +61,7 @@ def export_plans(request: HttpRequest) -> HttpResponse:
         for currency in partner_prices.customers_currencies(reseller)
     ]
     own_urls = {(row.plan_id, row.term_months): row for row in partner_panel.order_urls_of(reseller, found)}
-    content = price_list_csv(by_currency, own_urls, request.build_absolute_uri("/").rstrip("/"))
+    content = price_list_csv(by_currency, own_urls, settings.SITE_URL)
     disposition = f'attachment; filename="price-list-{reseller.number}.csv"'
     return HttpResponse(content, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition})
 
@@ -112,7 +113,7 @@ def plan_order_urls(request: HttpRequest, number: str) -> HttpResponse:
     reseller = reseller_of(request)
     found = _plan_of(reseller, number)
     price = PartnerPrice.objects.filter(reseller=reseller, plan=found).first()
-    rows = [(row, request.build_absolute_uri(row.path)) for row in partner_panel.order_urls_of(reseller, [found])]
+    rows = [(row, settings.SITE_URL + row.path) for row in partner_panel.order_urls_of(reseller, [found])]
     context = {
         "plan": found,
         "rows": rows,

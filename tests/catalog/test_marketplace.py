@@ -75,7 +75,7 @@ def test_an_administrator_opens_it_with_a_logo(personas: Personas) -> None:
     assert row.shows_prices
     assert row.logo is not None
     assert f"/logos/{row.logo.sha256}.png" in words(client.get(EDIT))
-    assert "http://testserver/m/alster-it/" in words(client.get(EDIT))
+    assert "http://localhost:8000/m/alster-it/" in words(client.get(EDIT))
 
 
 def test_saving_again_keeps_the_logo_until_it_is_taken_away(personas: Personas) -> None:
