@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +123,10 @@ def test_logins_of_the_sandbox_are_looked_up_at_the_sandbox(stack: Stack) -> Non
 
 def test_killed_worker_can_be_started_again(stack: Stack) -> None:
     stack.kill("worker")
-    assert not any(" worker " in line for line in processes_of(stack.state))
+    deadline = time.monotonic() + 20  # its children go by themselves once they see that it is gone
+    while any(" worker " in line for line in processes_of(stack.state)):
+        assert time.monotonic() < deadline, "The killed worker still runs."
+        time.sleep(0.1)
 
     stack.start("worker")
     stack.check()
