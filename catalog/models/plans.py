@@ -52,8 +52,11 @@ def _prices(buyer: Organization, on: date) -> PlanPriceQuerySet:
     is_marked_up = PartnerPrice.objects.filter(
         Q(markup_kind=PartnerPrice.MarkupKind.PERCENT) | by_amount, plan=OuterRef("plan"), reseller=buyer.reseller
     )
+    prices = prices.filter(Exists(is_marked_up))
+    if buyer.currency == buyer.reseller.currency:
+        return prices  # each is the reseller's cost, too
     cost = PlanPrice.objects.in_force(on).filter(plan=OuterRef("plan"), term_months=OuterRef("term_months"))
-    return prices.filter(Exists(is_marked_up), Exists(cost.filter(currency=buyer.reseller.currency)))
+    return prices.filter(Exists(cost.filter(currency=buyer.reseller.currency)))
 
 
 @pghistory.track()

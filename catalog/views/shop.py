@@ -17,7 +17,7 @@ from catalog.queries import shop
 from catalog.queries.offers import offers
 from common import clock
 
-PAGE_LENGTH = 24
+PAGE_LENGTH = 12
 LONGEST_SEARCH = 100
 LONGEST_ID = 18  # digits that always fit a bigint
 
