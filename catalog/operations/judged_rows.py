@@ -50,6 +50,7 @@ class JudgingResource(ModelResource):
             self.known, self.today = known, today
         self.judged: list[JudgedRow] = []
         self.line = 0
+        self.row_name = ""  # what the preview calls the row; each resource says it as it reads one
         self.kind, self.changes = "unchanged", list[Change]()
 
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
@@ -77,10 +78,7 @@ class JudgingResource(ModelResource):
     def after_import_row(self, row: Any, row_result: RowResult, **kwargs: Any) -> None:
         kinds = {"new": RowResult.IMPORT_TYPE_NEW, "changed": RowResult.IMPORT_TYPE_UPDATE}
         row_result.import_type = kinds.get(self.kind, RowResult.IMPORT_TYPE_SKIP)
-        self.judged.append(JudgedRow(self.page, self.line, self.kind, self.row_name(), tuple(self.changes)))
-
-    def row_name(self) -> str:
-        raise NotImplementedError
+        self.judged.append(JudgedRow(self.page, self.line, self.kind, self.row_name, tuple(self.changes)))
 
 
 def rows_of(resource: JudgingResource, queryset: Iterable[Model]) -> list[Sequence[Any]]:

@@ -80,16 +80,12 @@ class PlanResource(JudgingResource):
         self.added: list[Plan] = []
         self.changed: list[Plan] = []
         self._line_of: dict[int, int] = {}
-        self._plan = Plan()
 
     def dehydrate_status(self, plan: Plan) -> str:
         return str(plan.get_status_display())
 
     def dehydrate_billing_model(self, plan: Plan) -> str:
         return str(plan.get_billing_model_display())
-
-    def row_name(self) -> str:
-        return f"{self._plan.number} {self._plan.name}".strip()
 
     def get_or_init_instance(self, instance_loader: Any, row: Any) -> tuple[Plan, bool]:
         """Find the plan a row means, by number or else by name in its group; a word such as NEW-1 is kept for the prices."""
@@ -102,7 +98,6 @@ class PlanResource(JudgingResource):
         self._repeats = is_new_word(word) and word.upper() in self.known.new_by_word
         if is_new_word(word):
             self.known.new_by_word.setdefault(word.upper(), found)
-        self._plan = found
         return found, found.pk is None
 
     def import_instance(self, instance: Plan, row: Any, **kwargs: Any) -> None:
@@ -118,6 +113,7 @@ class PlanResource(JudgingResource):
             )
         if wrong:
             raise ValidationError({name: [sentence] for name, sentence in wrong.items()})
+        self.row_name = f"{instance.number} {instance.name}".strip()
 
     def _wrong_number(self, plan: Plan, values: Mapping[str, Any]) -> dict[str, str]:
         word = values.get("number", "")

@@ -56,10 +56,6 @@ class PriceResource(JudgingResource):
         self.ended: dict[int, PlanPrice] = {}
         self.corrected: dict[int, PlanPrice] = {}
         self._line_of: dict[tuple[int, str, int, date], int] = {}
-        self._name = ""
-
-    def row_name(self) -> str:
-        return self._name
 
     def import_instance(self, instance: PlanPrice, row: Any, **kwargs: Any) -> None:
         values, wrong = self.read_cells(row)
@@ -89,7 +85,7 @@ class PriceResource(JudgingResource):
         first = self._line_of.setdefault((id(plan), currency, term, day), self.line)
         if first != self.line:
             raise PriceRefused("valid_from", f"Row {first} sets a price for this plan, currency, term and day already.")
-        self._name = f"{plan.number or 'New'} {plan.name}, {currency}, {Term(term).label}"
+        self.row_name = f"{plan.number or 'New'} {plan.name}, {currency}, {Term(term).label}"
         rows = self.known.prices.setdefault((id(plan), currency, term), [])
         self._place(plan, new, rows, day=day, until=values["valid_until"])
 
