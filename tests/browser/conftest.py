@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.chromium import LAUNCH
+from tests.browser.windows import signed_in
 
 # Playwright's loop makes Django think that this thread is asynchronous; the test itself is not.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -24,15 +25,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(chromium: Browser, live_server, personas, client) -> Iterator[Page]:
+def page(chromium: Browser, live_server, personas) -> Iterator[Page]:
     """A phone on which Dora is signed in; what the console complains about fails the test."""
-    complaints: list[str] = []
-    client.force_login(personas.dora, backend="django.contrib.auth.backends.ModelBackend")
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, base_url=live_server.url)
-    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-    page = context.new_page()
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
-    assert complaints == []
+    with signed_in(chromium, live_server.url, personas.dora, width=390, height=844) as page:
+        yield page

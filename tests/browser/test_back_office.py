@@ -7,24 +7,17 @@ from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 
 from provisioning.models import Tenant, VendorAccess
+from tests.browser.windows import signed_in
 from tests.provisioning.world import served, url
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def desk(chromium: Browser, live_server, personas, client) -> Iterator[Page]:
+def desk(chromium: Browser, live_server, personas) -> Iterator[Page]:
     """A desktop at which Mira is signed in; what the console complains about fails the test."""
-    complaints: list[str] = []
-    client.force_login(personas.mira, backend="django.contrib.auth.backends.ModelBackend")
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, base_url=live_server.url)
-    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-    page = context.new_page()
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
-    assert complaints == []
+    with signed_in(chromium, live_server.url, personas.mira, width=1280, height=900) as page:
+        yield page
 
 
 def test_a_reseller_is_synchronized_with_a_live_check_of_the_login(desk, personas, acronis):

@@ -7,25 +7,18 @@ from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 
 from provisioning.models import VendorOfferingItem
+from tests.browser.windows import signed_in
 from tests.catalog.module_world import draft
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desk", "phone"])
-def desk(request: Any, chromium: Browser, live_server: Any, personas: Any, client: Any) -> Any:
+def desk(request: Any, chromium: Browser, live_server: Any, personas: Any) -> Any:
     """A back office, signed in; what the console complains about fails the test."""
-    complaints: list[str] = []
-    client.force_login(personas.root, backend="django.contrib.auth.backends.ModelBackend")
     width, height = request.param
-    context = chromium.new_context(viewport={"width": width, "height": height}, base_url=live_server.url)
-    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-    page = context.new_page()
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
-    assert complaints == []
+    with signed_in(chromium, live_server.url, personas.root, width=width, height=height) as page:
+        yield page
 
 
 def is_inside_the_window(page: Page) -> bool:

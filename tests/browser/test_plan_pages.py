@@ -13,6 +13,7 @@ from post_office.models import Email, EmailTemplate
 from catalog.models import ActionMail, Plan
 from tests import factories
 from tests.browser.chromium import fits
+from tests.browser.windows import signed_in
 from tests.catalog.plan_sheet_files import plan_row, price_row, workbook
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -20,18 +21,10 @@ WIDTHS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "he
 
 
 @pytest.fixture(params=WIDTHS)
-def desk(request: pytest.FixtureRequest, chromium: Browser, live_server, personas, client) -> Iterator[Page]:
+def desk(request: pytest.FixtureRequest, chromium: Browser, live_server, personas) -> Iterator[Page]:
     """A desktop and a phone at which Root is signed in; what the console complains about fails the test."""
-    complaints: list[str] = []
-    client.force_login(personas.root, backend="django.contrib.auth.backends.ModelBackend")
-    context = chromium.new_context(viewport=WIDTHS[request.param], base_url=live_server.url)
-    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-    page = context.new_page()
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
-    assert complaints == []
+    with signed_in(chromium, live_server.url, personas.root, **WIDTHS[request.param]) as page:
+        yield page
 
 
 @pytest.fixture
