@@ -91,6 +91,12 @@ class Organization(models.Model):
         RESELLER = "reseller", "Reseller"
         CUSTOMER = "customer", "Customer"
 
+    class TaxTreatment(models.TextChoices):
+        AUTOMATIC = "automatic", "Automatic, by country and VAT id"
+        TAXED = "taxed", "Always taxed"
+        REVERSE_CHARGE = "reverse_charge", "Reverse charge"
+        EXEMPT = "exempt", "Exempt"
+
     number = models.CharField(max_length=20, unique=True, editable=False, help_text="What people quote; given once.")
     kind = models.CharField(max_length=10, choices=Kind)
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
@@ -107,6 +113,18 @@ class Organization(models.Model):
     postcode = models.CharField(max_length=20, blank=True)
     city = models.CharField(max_length=100, blank=True)
     tax_id = models.CharField("VAT id", max_length=30, blank=True)
+    tax_treatment = models.CharField(
+        max_length=20,
+        choices=TaxTreatment,
+        default=TaxTreatment.AUTOMATIC,
+        help_text="How what it buys is taxed; automatic goes by the countries and the VAT id.",
+    )
+    tax_exemption_reason = models.CharField(
+        max_length=300, blank=True, help_text="Printed on its invoices where it is exempt, for example the law that says so."
+    )
+    ledger_code = models.CharField(
+        "debtor account", max_length=20, blank=True, help_text="In your accounting; empty: its number here."
+    )
     payment_terms_days = models.PositiveSmallIntegerField(default=14, validators=[MaxValueValidator(365)])
     payment_details = models.TextField(
         blank=True, help_text="How buyers pay this seller: bank, IBAN, BIC. Printed on its invoices."
@@ -134,6 +152,10 @@ class Organization(models.Model):
                 name="organization_parent_but_for_the_msp",
             ),
             models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="organization_currency_iso"),
+            models.CheckConstraint(
+                condition=Q(tax_treatment__in=["automatic", "taxed", "reverse_charge", "exempt"]),
+                name="organization_tax_treatment_known",
+            ),
         ]
         triggers = [
             pgtrigger.Trigger(
@@ -177,7 +199,13 @@ class Organization(models.Model):
             "number": self.number,
             "name": self.name,
             "address": self.address_lines,
+            "line1": self.address_line1,
+            "line2": self.address_line2,
+            "postcode": self.postcode,
+            "city": self.city,
             "country": self.country,
+            "language": self.language,
+            "currency": self.currency,
             "tax_id": self.tax_id,
             "billing_email": self.billing_email,
             "payment_details": self.payment_details,
@@ -280,6 +308,8 @@ class ApiToken(models.Model):
         CATALOG_READ = "catalog:read", "Read plans and prices"
         PARTNER_READ = "partner:read", "Read partner prices"
         PARTNER_WRITE = "partner:write", "Change partner prices"
+        USAGE_READ = "usage:read", "Read usage and estimates"
+        INVOICES_READ = "invoices:read", "Read invoices, credit notes and payments"
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=100, help_text="What it is for, for example Website.")

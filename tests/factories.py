@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import factory
@@ -9,6 +10,7 @@ from factory.django import DjangoModelFactory
 
 from accounts.models import Membership, Organization, User
 from billing.models import Subscription
+from billing.models.agreements import phase_of
 from catalog.models import (
     ModuleSettings,
     PartnerPrice,
@@ -284,3 +286,9 @@ class SubscriptionFactory(DjangoModelFactory[Subscription]):
     started_on = date(2026, 10, 1)
     order_number = "O5000"
     created_at = AT
+
+    @factory.post_generation
+    def first_phase(subscription, create: bool, extracted: object, **facts: Any) -> None:  # noqa: N805
+        """Begin its first phase, as `start_subscription` does; ``first_phase__quota_gib=50`` gives it a quota."""
+        if create:
+            phase_of(subscription, **facts).save()

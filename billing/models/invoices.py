@@ -1,31 +1,41 @@
 """Billing runs and what they make: invoices and their lines, written once and explained for ever."""
 
+import json
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple, Self
 
 import pghistory
 import pgtrigger
+from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, Greatest
 
 from accounts.models import Organization
 from billing.models.subscriptions import Subscription
-from catalog.models import Venture
+from catalog.models import ProductGroup, Venture
 from common.fields import AmountField, QuantityField, UnitPriceField
 from common.periods import Period
 from common.querysets import LockingQuerySet
 from common.states import StatefulModel
+
+_NOTHING = Value(Decimal(0), AmountField())
 
 
 class BillingRun(StatefulModel):
     """What one seller's buyers owe for a month: computed, compared with what is billed, the difference written to drafts."""
 
     class Status(models.TextChoices):
+        QUEUED = "queued", "Queued"
         RUNNING = "running", "Running"
         FINISHED = "finished", "Finished"
 
-    MOVES: ClassVar = {"running": frozenset({"finished"}), "finished": frozenset({"running"})}
+    MOVES: ClassVar = {
+        "queued": frozenset({"running", "finished"}),
+        "running": frozenset({"finished", "queued"}),
+        "finished": frozenset({"running", "queued"}),
+    }
 
     seller = models.ForeignKey(Organization, models.PROTECT, related_name="billing_runs")
     period_start = models.DateField()
@@ -37,6 +47,19 @@ class BillingRun(StatefulModel):
     accounts_done = models.PositiveIntegerField(default=0)
     rate_cards = models.JSONField(default=list, help_text="One sentence per product group: which card it was billed by.")
     unrated = models.JSONField(default=list, help_text="Items that were used but have no rate: [item, edition], not billed.")
+    computed_at = models.DateTimeField(
+        null=True, help_text="When the last pass began that went through all accounts; what came before is in the drafts."
+    )
+    rules = models.JSONField(default=dict, help_text="Which drafts are held back for a person to look at.")
+    allows_unknown_cost = models.BooleanField(
+        default=False, help_text="Bill also where the seller does not know its own cost of it yet."
+    )
+    wished_at = models.DateTimeField(null=True)
+    wished_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    issue_wished_at = models.DateTimeField(null=True, help_text="When its drafts were asked to be issued; empty once they are.")
+    issue_wished_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    issue_on = models.DateField(null=True, help_text="The date its invoices are to bear.")
+    error = models.CharField(max_length=1000, blank=True, help_text="Why the last pass did not finish.")
 
     objects = LockingQuerySet.as_manager()
 
@@ -44,7 +67,7 @@ class BillingRun(StatefulModel):
         ordering = ["-period_start", "seller"]
         constraints = [
             models.UniqueConstraint(fields=["seller", "period_start", "period_end"], name="billingrun_one_per_seller_and_period"),
-            models.CheckConstraint(condition=Q(status__in=["running", "finished"]), name="billingrun_status_known"),
+            models.CheckConstraint(condition=Q(status__in=["queued", "running", "finished"]), name="billingrun_status_known"),
             models.CheckConstraint(condition=Q(period_end__gt=F("period_start")), name="billingrun_period_ordered"),
         ]
 
@@ -87,6 +110,27 @@ class InvoiceQuerySet(LockingQuerySet["Invoice"]):
     def issued(self) -> Self:
         return self.filter(status=Invoice.Status.ISSUED)
 
+    def with_open(self) -> Self:
+        """
+        Annotate what was ``credited``, what of payments is ``allocated``, and the ``open_amount`` that is left to pay.
+
+        Of a negative invoice nothing is open: it becomes a credit when it is issued.
+        """
+        from billing.models.credit_notes import CreditNote  # its rows point at invoices
+        from billing.models.payments import PaymentAllocation
+
+        credited = CreditNote.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice").values(total=Sum("gross"))
+        allocated = (
+            PaymentAllocation.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice").values(total=Sum("amount"))
+        )
+        return self.annotate(
+            credited=Coalesce(Subquery(credited), _NOTHING), allocated=Coalesce(Subquery(allocated), _NOTHING)
+        ).annotate(open_amount=Greatest(F("gross") - F("credited") - F("allocated"), _NOTHING))
+
+    def unpaid(self) -> Self:
+        """Issued invoices of which something is open; annotated as `with_open` does."""
+        return self.issued().with_open().filter(open_amount__gt=0)
+
 
 class TaxTotal(NamedTuple):
     """One tax of an invoice: taken once on the sum of the nets it applies to."""
@@ -105,8 +149,15 @@ class Invoice(StatefulModel):
         DRAFT = "draft", "Draft"
         ISSUED = "issued", "Issued"
 
+    class Kind(models.TextChoices):
+        MONTHLY = "monthly", "Month"
+        OVERAGE = "overage", "Overage"
+        ADVANCE = "advance", "In advance"
+        RENEWAL = "renewal", "Renewal"
+
     MOVES: ClassVar = {"draft": frozenset({"issued"}), "issued": frozenset()}
 
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.MONTHLY)
     seller = models.ForeignKey(Organization, models.PROTECT, related_name="invoices_sold")
     buyer = models.ForeignKey(Organization, models.PROTECT, related_name="invoices_bought")
     venture = models.ForeignKey(Venture, models.PROTECT, related_name="invoices")
@@ -124,6 +175,16 @@ class Invoice(StatefulModel):
     tax = AmountField(default=0)
     gross = AmountField(default=0)
     taxes = models.JSONField(default=list, help_text="One entry per rate: name, percent, net, tax (decimal strings).")
+    tax_category = models.CharField(
+        max_length=2,
+        default="S",
+        help_text="UNCL5305 as EN 16931 uses it: S taxed, AE reverse charge, E exempt, G or O outside the tax.",
+    )
+    tax_note = models.CharField(max_length=500, blank=True, help_text="Why there is no tax, as printed.")
+    language = models.CharField(max_length=10, blank=True, help_text="Of the document; as the buyer's was when it was issued.")
+    held_for = models.CharField(
+        max_length=500, blank=True, help_text="Why this draft is not issued before somebody has looked at it; empty: it may be."
+    )
     created_at = models.DateTimeField()
 
     objects = InvoiceQuerySet.as_manager()
@@ -133,7 +194,7 @@ class Invoice(StatefulModel):
         permissions = [("issue_invoice", "Can issue invoices")]
         constraints = [
             models.UniqueConstraint(
-                fields=["seller", "buyer", "venture", "currency", "period_start", "period_end"],
+                fields=["seller", "buyer", "venture", "currency", "period_start", "period_end", "kind"],
                 condition=Q(status="draft"),
                 name="invoice_one_draft",
             ),
@@ -144,6 +205,8 @@ class Invoice(StatefulModel):
                 name="invoice_numbered_when_issued",
             ),
             models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="invoice_totals_add_up"),
+            models.CheckConstraint(condition=Q(kind__in=["monthly", "overage", "advance", "renewal"]), name="invoice_kind_known"),
+            models.CheckConstraint(condition=Q(status="draft") | Q(held_for=""), name="invoice_held_is_not_issued"),
         ]
         triggers = [
             pgtrigger.Protect(
@@ -175,10 +238,27 @@ class InvoiceLine(models.Model):
     """
 
     invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines")
-    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="invoice_lines")
+    subscription = models.ForeignKey(
+        Subscription,
+        models.PROTECT,
+        null=True,
+        related_name="invoice_lines",
+        help_text="Empty on lines of an order that waits for its payment.",
+    )
+    order_key = models.CharField(max_length=40, blank=True, help_text="The order line that was invoiced in advance.")
+    product_group = models.ForeignKey(
+        ProductGroup,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="Whose taxes and ledger code count; empty on older lines.",
+    )
     position = models.PositiveIntegerField()
     item = models.CharField(max_length=100)
     edition = models.CharField(max_length=50, blank=True)
+    part = models.CharField(
+        max_length=40, blank=True, help_text="What tells lines of one item apart: a tier, a term, a plan's days."
+    )
     description = models.CharField(max_length=300)
     period_start = models.DateField()
     period_end = models.DateField(help_text="The first day after.")
@@ -188,11 +268,21 @@ class InvoiceLine(models.Model):
     net = AmountField()
     tax_percent = models.DecimalField(max_digits=6, decimal_places=3, help_text="Sum of the group's taxes.")
     working = models.JSONField()
+    readings = models.TextField(
+        blank=True,
+        help_text="What was measured, as JSON: [day, reading, report, line of the report, storage]; empty where nothing was.",
+    )
 
     class Meta:
         ordering = ["invoice", "position"]
-        constraints = [models.UniqueConstraint(fields=["invoice", "position"], name="invoiceline_position_unique")]
-        indexes = [models.Index(fields=["subscription", "period_start", "item"], name="invoiceline_by_subscription")]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "position"], name="invoiceline_position_unique"),
+            models.CheckConstraint(condition=Q(subscription__isnull=False) | ~Q(order_key=""), name="invoiceline_is_for_something"),
+        ]
+        indexes = [
+            models.Index(fields=["subscription", "period_start", "item"], name="invoiceline_by_subscription"),
+            models.Index(fields=["order_key"], condition=~Q(order_key=""), name="invoiceline_by_order_key"),
+        ]
         triggers = [
             pgtrigger.Trigger(
                 name="frozen_with_its_invoice",
@@ -213,6 +303,11 @@ class InvoiceLine(models.Model):
 
     def __str__(self) -> str:
         return self.description
+
+    @property
+    def readings_used(self) -> list[list[Any]]:
+        """The readings it was made from, by day and storage; older lines keep them in their working."""
+        return json.loads(self.readings) if self.readings else self.working.get("readings", [])
 
     @property
     def last_day(self) -> date:

@@ -7,7 +7,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from catalog.models import ProductGroup
-from common.fields import UnitPriceField
+from common.fields import QuantityField, UnitPriceField
+from common.querysets import LockingQuerySet
 
 
 class ExchangeRate(models.Model):
@@ -71,6 +72,10 @@ class Rate(models.Model):
         AVERAGE = "average", "Average of the daily levels"
         SUM = "sum", "Sum of what the days added"
 
+    class TierMode(models.TextChoices):
+        GRADUATED = "graduated", "Graduated"
+        VOLUME = "volume", "Volume"
+
     rate_card = models.ForeignKey(RateCard, models.CASCADE, related_name="rates")
     item = models.CharField(max_length=100)
     edition = models.CharField(max_length=50, blank=True)
@@ -78,12 +83,27 @@ class Rate(models.Model):
     cost = UnitPriceField()
     price = UnitPriceField()
     aggregation = models.CharField(max_length=10, choices=Aggregation)
+    tier_from = QuantityField(default=0, help_text="The price is for what is above this quantity.")
+    tier_to = QuantityField(null=True, help_text="The price is for what is up to this quantity; empty: without end.")
+    tier_mode = models.CharField(
+        max_length=10,
+        choices=TierMode,
+        blank=True,
+        help_text="Empty: one price. Graduated: each tier's price for what lies in it. Volume: the tier reached prices all.",
+    )
     line = models.PositiveIntegerField(help_text="Row of the sheet it came from.")
 
     class Meta:
         ordering = ["rate_card", "line"]
         constraints = [
-            models.UniqueConstraint(fields=["rate_card", "item", "edition"], name="rate_unique"),
+            models.UniqueConstraint(fields=["rate_card", "item", "edition", "tier_from"], name="rate_unique"),
+            models.CheckConstraint(
+                condition=Q(tier_from__gte=0) & (Q(tier_to__isnull=True) | Q(tier_to__gt=F("tier_from"))), name="rate_tier_ordered"
+            ),
+            models.CheckConstraint(condition=Q(tier_mode__in=["", "graduated", "volume"]), name="rate_tier_mode_known"),
+            models.CheckConstraint(
+                condition=~Q(tier_mode="") | Q(tier_from=0, tier_to__isnull=True), name="rate_without_mode_has_no_tiers"
+            ),
             models.CheckConstraint(condition=Q(cost__gte=0, price__gte=0), name="rate_not_negative"),
             models.CheckConstraint(condition=Q(unit__in=["GiB", "unit", "hour"]), name="rate_unit_known"),
             models.CheckConstraint(condition=Q(aggregation__in=["last", "max", "average", "sum"]), name="rate_aggregation_known"),
@@ -92,3 +112,35 @@ class Rate(models.Model):
 
     def __str__(self) -> str:
         return self.item
+
+
+class RateCardDraft(models.Model):
+    """
+    A sheet that was read and is looked at before it becomes a card. Nothing is rated by it; confirmed, it is a card.
+
+    ``rows`` are the sheet's rows as plain JSON, numbers as decimal strings.
+    """
+
+    product_group = models.ForeignKey(ProductGroup, models.CASCADE, related_name="rate_card_drafts")
+    month = models.DateField(help_text="Its first day.")
+    currency = models.CharField(max_length=3)
+    base_currency = models.CharField(max_length=3)
+    exchange_rate = UnitPriceField(help_text="One unit of the card's currency in the base currency.")
+    file_name = models.CharField(max_length=255)
+    file_sha256 = models.CharField(max_length=64)
+    rows = models.JSONField()
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    card = models.ForeignKey(RateCard, models.PROTECT, null=True, related_name="drafts", help_text="What it was confirmed as.")
+
+    objects = LockingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(month__day=1), name="ratecarddraft_month_is_a_first"),
+            models.CheckConstraint(condition=Q(exchange_rate__gt=0), name="ratecarddraft_exchange_rate_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_group} {self.month:%Y-%m}, draft"

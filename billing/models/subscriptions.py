@@ -65,6 +65,9 @@ class Subscription(StatefulModel):
     )
     ended_on = models.DateField(null=True, blank=True, help_text="First day that is not billed any more.")
     order_number = models.CharField(max_length=20, help_text="The order it came from.")
+    order_key = models.CharField(
+        max_length=40, blank=True, help_text="The order line that was invoiced in advance; empty where nothing was."
+    )
     created_at = models.DateTimeField()
 
     objects = SubscriptionQuerySet.as_manager()

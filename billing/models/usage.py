@@ -93,3 +93,47 @@ class UnmappedUsage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tenant_name}: {self.item} {self.day}"
+
+
+class UsageChange(models.Model):
+    """
+    A tenant's readings of a month came, or changed, after that month was over.
+
+    A doorbell for billing: the next run rates that month again and bills the difference as an adjustment.
+    """
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="usage_changes")
+    month = models.DateField(help_text="Its first day.")
+    changed_at = models.DateTimeField(help_text="When the last such report was loaded.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "month"], name="usagechange_one_a_month"),
+            models.CheckConstraint(condition=models.Q(month__day=1), name="usagechange_month_is_a_first"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} {self.month:%Y-%m}"
+
+
+class UsageEstimate(models.Model):
+    """
+    What the vendor says is used at a moment of the day: an estimate beside the nightly readings, never billed.
+
+    In the vendor's unit, as `UsageRecord`. Only the latest answer is kept.
+    """
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="usage_estimates")
+    item = models.CharField(max_length=100)
+    edition = models.CharField(max_length=50, blank=True)
+    infra_id = models.CharField(max_length=36, blank=True)
+    is_range = models.BooleanField(help_text="Counted since the first of the month, instead of a level.")
+    measurement_unit = models.CharField(max_length=20)
+    absolute = QuantityField()
+    as_of = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "item", "edition", "infra_id"], name="usageestimate_one_an_item")]
+
+    def __str__(self) -> str:
+        return f"{self.item} as of {self.as_of}"

@@ -10,11 +10,13 @@ from sequences import get_next_value
 
 from accounts.models import Organization, User, local_date
 from billing.models import PriceChange, Subscription, SubscriptionPrice
+from billing.models.agreements import phase_of
 from catalog.models import ModuleSettings, Plan
 from catalog.queries.offers import SoldPrice
 from common.errors import DomainError
-from provisioning.models import Service
+from provisioning.models import Service, VendorOfferingItem
 from provisioning.operations import services
+from provisioning.planning.values import GIB
 
 logger = logging.getLogger(__name__)
 SWEEP_LIMIT = 500
@@ -41,6 +43,7 @@ def start_subscription(
     term_months: int = 1,
     prices: Sequence[SoldPrice] = (),
     trial_days: int | None = None,
+    order_key: str = "",
     at: datetime,
 ) -> Subscription:
     """
@@ -51,6 +54,7 @@ def start_subscription(
     one a level, are what a plan of fixed price is invoiced at for ``term_months``; pay-as-you-go has none. A service has one
     subscription: started again, it is the same row with the same prices, unchanged.
 
+    :param order_key: the order line that was invoiced in advance, where it is prepaid.
     :param trial_days: what was promised; None: what the plan's module setting says now, if the service is a free trial at all.
     :raises PricesMissing: a plan of fixed price without a price, which could never be billed.
     """
@@ -75,12 +79,21 @@ def start_subscription(
         started_on=started_on,
         trial_ends_on=_end_of_trial(locked, plan, started_on, trial_days),
         order_number=order_number,
+        order_key=order_key,
         created_at=at,
     )
+    phase_of(subscription, quota_gib=quota_of(locked) if plan.is_fixed else None).save()
     SubscriptionPrice.objects.bulk_create(
         [price_row(subscription, sold, valid_from=subscription.started_on, at=at) for sold in prices]
     )
     return subscription
+
+
+def quota_of(service: Service) -> Decimal | None:
+    """Return the soft storage quota of one unit of ``service`` in GB (1024³ bytes); None where it has none."""
+    storages = VendorOfferingItem.objects.filter(service_manager=service.service_manager_id, usage_name="storage").values("name")
+    soft = service.items.filter(name__in=storages, soft_quota__isnull=False).values_list("soft_quota", flat=True).first()
+    return None if soft is None else Decimal(soft) / GIB
 
 
 def _end_of_trial(service: Service, plan: Plan, started_on: date, trial_days: int | None) -> date | None:

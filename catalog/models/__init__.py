@@ -1,6 +1,7 @@
 """What is sold: shelves, plans, their prices and module settings, and what partners may sell."""
 
 from catalog.models.action_mails import ActionMail
+from catalog.models.agreements import PlanAllowance, PlanCommitment
 from catalog.models.logos import Logo
 from catalog.models.module_settings import UNLIMITED_STORAGE, ModuleItem, ModuleSettings
 from catalog.models.order_urls import OrderUrl
@@ -24,6 +25,8 @@ __all__ = [
     "PartnerPrice",
     "PartnerTerms",
     "Plan",
+    "PlanAllowance",
+    "PlanCommitment",
     "PlanPrice",
     "PlanPriceQuerySet",
     "PlanQuerySet",

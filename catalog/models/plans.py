@@ -117,8 +117,6 @@ class Plan(StatefulModel):
             models.CheckConstraint(
                 condition=Q(billing_model__in=["prepaid", "postpaid_fixed", "pay_as_you_go"]), name="plan_billing_model_known"
             ),
-            # Prepaid is invoiced and paid before it is executed; until orders wait for payments, nothing of it is sold.
-            models.CheckConstraint(condition=~Q(billing_model="prepaid", status="published"), name="plan_prepaid_not_sold"),
             models.CheckConstraint(
                 condition=~Q(billing_model="pay_as_you_go", quantity_is_enabled=True), name="plan_pay_as_you_go_quantity_1"
             ),

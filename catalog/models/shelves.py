@@ -56,6 +56,8 @@ class Tax(models.Model):
         max_digits=6, decimal_places=3, validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))]
     )
 
+    ledger_code = models.CharField("tax account", max_length=20, blank=True, help_text="In your accounting.")
+
     class Meta:
         verbose_name_plural = "taxes"
         constraints = [models.CheckConstraint(condition=Q(percent__gte=0, percent__lte=100), name="tax_percent_sane")]
@@ -74,6 +76,13 @@ class ProductGroup(models.Model):
     name = models.CharField(max_length=100)
     module = models.CharField("module name", max_length=20, choices=Module, default=Module.ACRONIS)
     taxes = models.ManyToManyField(Tax, blank=True)
+    ledger_code = models.CharField("revenue account", max_length=20, blank=True, help_text="In your accounting.")
+    renewal_notice_days = models.PositiveSmallIntegerField(
+        "renewal invoice",
+        default=14,
+        validators=[MaxValueValidator(90)],
+        help_text="Prepaid services are invoiced anew so many days before their term ends.",
+    )
 
     class Meta:
         ordering = ["name", "pk"]
