@@ -1,0 +1,80 @@
+"""What the services of the organization acted for used: by item and day with charts, and the two reports with their files."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any, cast
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_safe
+
+from accounts.access import member_required
+from accounts.acting import membership_of
+from billing import usage_asked, usage_files
+from billing.queries import metered
+from billing.usage_asked import Asked
+from billing.views.services import visible_services
+from common import clock
+
+PAGE_LENGTH = 100
+
+
+@member_required
+@require_safe
+def report(request: HttpRequest) -> HttpResponse:
+    """
+    The billing usage report, “Summary for period” or “Day-by-day for period”, of all services that may be seen or of one.
+
+    ``report`` (summary, days), ``service``, ``month`` (YYYY-MM) and ``item`` choose; ``export=csv`` gives all of it as a file.
+    """
+    services = list(visible_services(request).order_by("consumer__name", "pk"))
+    asked = usage_asked.read(request.GET, services, today=_today(request))
+    parts = metered.parts(asked.chosen, asked.period)
+    days = metered.DayRows(parts, item=asked.item)
+    is_export = request.GET.get("export") == "csv" and not asked.refusal
+    refusal = TOO_MANY if is_export and asked.is_by_day and days.are_too_many else asked.refusal
+    if is_export and asked.is_by_day and not refusal:
+        return csv_file(usage_files.days_csv(days), "usage-day-by-day", asked)
+    items = metered.summaries(parts)
+    rows = [one for one in items if asked.item in ("", one.item)]
+    if is_export and not asked.is_by_day:
+        return csv_file(usage_files.summary_csv(rows), "usage-summary", asked)
+    shown: Any = days if asked.is_by_day else rows
+    context = {
+        "asked": asked,
+        "refusal": refusal,
+        "items": sorted({(one.item, metered.label_of(one.item, "")) for one in items}, key=lambda pair: pair[1]),
+        "page": Paginator(shown, PAGE_LENGTH).get_page(request.GET.get("page")),
+    }
+    return TemplateResponse(request, "billing/usage_report.html", context)
+
+
+@member_required
+@require_safe
+def service(request: HttpRequest, number: str) -> HttpResponse:
+    """Show what one service used in a month: a chart per item, and the days of the item chosen down to the vendor's report."""
+    subscription = get_object_or_404(visible_services(request), number=number)
+    asked = usage_asked.read(request.GET, [subscription], today=_today(request))
+    parts = metered.parts([subscription], asked.period)
+    items = metered.items_by_day(parts[0]) if parts else []
+    edition = request.GET.get("edition", "")
+    chosen = next((one for one in items if (one.item, one.edition) == (asked.item, edition)), None)
+    context = {"subscription": subscription, "asked": asked, "items": items, "chosen": chosen}
+    return TemplateResponse(request, "billing/usage_service.html", context)
+
+
+TOO_MANY = f"That is more than {metered.MOST_ROWS:,} readings. Choose one service, then export again."
+
+
+def csv_file(lines: Iterator[str], name: str, asked: Asked) -> HttpResponse:
+    """Send ``lines`` as they are made, under a name that says service and month."""
+    of = f"-{asked.service}" if asked.service else ""
+    headers = {"Content-Disposition": f'attachment; filename="{name}{of}-{asked.period}.csv"'}
+    # An answer like any other; Django's two kinds only share a base that its decorators do not name.
+    return cast(HttpResponse, StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers))
+
+
+def _today(request: HttpRequest) -> date:
+    return clock.today(membership_of(request).organization.time_zone)
