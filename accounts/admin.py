@@ -94,7 +94,8 @@ class OrganizationAdmin(BssAdmin):
     inlines = (MembershipInline,)
     fieldsets = (
         (None, {"fields": ("number", ("kind", "parent"), "name")}),
-        ("Billing", {"fields": ("billing_email", "tax_id", ("currency", "payment_terms_days"), "payment_details")}),
+        ("Billing", {"fields": ("billing_email", ("currency", "payment_terms_days"), "payment_details", "ledger_code")}),
+        ("Tax", {"fields": ("tax_id", "tax_treatment", "tax_exemption_reason")}),
         ("Address", {"fields": ("address_line1", "address_line2", ("postcode", "city"), "country")}),
         ("How it works with us", {"fields": (("time_zone", "language"), "orders_execute_automatically", "sign_up_is_open")}),
     )

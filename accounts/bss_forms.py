@@ -6,8 +6,13 @@ from zoneinfo import available_timezones
 from babel.numbers import list_currencies
 from django import forms
 from unfold.forms import UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminSelectWidget
 
+from accounts.forms import check_exemption
 from accounts.models import Organization, User
+from accounts.vat_ids import check_vat_id
+from common.errors import FieldRefused
+from common.languages import LANGUAGES, known_language
 
 
 class OrganizationForm(forms.ModelForm):
@@ -29,6 +34,9 @@ class OrganizationForm(forms.ModelForm):
             "postcode",
             "city",
             "tax_id",
+            "tax_treatment",
+            "tax_exemption_reason",
+            "ledger_code",
             "payment_terms_days",
             "payment_details",
             "orders_execute_automatically",
@@ -37,6 +45,8 @@ class OrganizationForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["language"].widget = UnfoldAdminSelectWidget(choices=list(LANGUAGES.items()))
+        self.initial["language"] = known_language(self.instance.language)
         if "kind" in self.fields:
             self.fields["kind"].choices = self._kinds()  # type: ignore[attr-defined]
         if "parent" in self.fields:
@@ -63,6 +73,12 @@ class OrganizationForm(forms.ModelForm):
             raise forms.ValidationError("Give a country by its two letters, for example DE.")
         return country
 
+    def clean_language(self) -> str:
+        language = str(self.cleaned_data["language"])
+        if language not in LANGUAGES:
+            raise forms.ValidationError("Choose one of the languages.")
+        return language
+
     def clean_time_zone(self) -> str:
         time_zone = str(self.cleaned_data["time_zone"])
         if time_zone not in available_timezones():
@@ -72,7 +88,18 @@ class OrganizationForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         self._check_parent(cleaned)
+        self._check_vat_id(cleaned)
+        check_exemption(self, cleaned)
         return cleaned
+
+    def _check_vat_id(self, cleaned: dict[str, Any]) -> None:
+        """Look at the VAT id once the country is known."""
+        if "tax_id" not in cleaned or "country" not in cleaned:
+            return
+        try:
+            cleaned["tax_id"] = check_vat_id(cleaned["tax_id"], cleaned["country"])
+        except FieldRefused as refusal:
+            self.add_error(refusal.field, str(refusal))
 
     def _check_parent(self, cleaned: dict[str, Any]) -> None:
         if "parent" not in self.fields or "kind" not in cleaned or "parent" in self.errors:

@@ -12,19 +12,14 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 
 from accounts.models import Membership, Organization, User
+from accounts.vat_ids import check_vat_id
+from common.errors import FieldRefused
+from common.languages import LANGUAGES, known_language
 
 _WORDS = Locale("en")
 # Letters CLDR keeps for groups of countries, outlying waters and tests; nobody has an address there.
 _NO_COUNTRY = frozenset({"AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ"})
-_EU = frozenset(
-    {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE"}
-    | {"IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"}
-)
-# VAT numbers of the EU begin with the country's letters, but for Greece (VIES, which calls it EL).
-_VAT_PREFIX = {"GR": "EL"}
-_VAT_NUMBER = re.compile(r"[A-Z0-9+*]{2,13}")
 _WEB_ADDRESS = re.compile(r"https?:|//|www\.", re.IGNORECASE)
-_TAX_NUMBER = re.compile(r"[A-Z0-9+*/&]{2,28}")
 
 
 def countries() -> list[tuple[str, str]]:
@@ -48,7 +43,7 @@ class BillingInformationForm(forms.ModelForm):
 
     class Meta:
         model = Organization
-        fields = ("billing_email", "address_line1", "address_line2", "postcode", "city", "country", "tax_id")
+        fields = ("billing_email", "language", "address_line1", "address_line2", "postcode", "city", "country", "tax_id")
         labels = {
             "billing_email": "Billing e-mail",
             "address_line1": "Street and number",
@@ -70,20 +65,27 @@ class BillingInformationForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["country"] = forms.ChoiceField(label="Country", choices=countries)
+        self.fields["language"] = forms.ChoiceField(
+            label="Language of mails and invoices", choices=LANGUAGES.items(), required=False
+        )
+        self.initial["language"] = known_language(self.instance.language)
         for name in ("address_line1", "city"):
             self.fields[name].required = True
         for field in self.fields.values():
             field.error_messages["required"] = f"{field.label} is missing."
 
-    def clean_tax_id(self) -> str:
-        """Take out what people write between the signs; what is left is looked at once the country is known."""
-        return re.sub(r"[\s.\-]", "", self.cleaned_data["tax_id"]).upper()
+    def clean_language(self) -> str:
+        """Keep the present language where none was sent."""
+        return self.cleaned_data["language"] or self.instance.language
 
     def clean(self) -> dict[str, Any]:
+        """Look at the VAT id once the country is known."""
         cleaned = super().clean() or {}
-        tax_id, country = cleaned.get("tax_id", ""), cleaned.get("country", "")
-        if tax_id and country and (sentence := _wrong_in(tax_id, country)):
-            self.add_error("tax_id", sentence)
+        if "tax_id" in cleaned and "country" in cleaned:
+            try:
+                cleaned["tax_id"] = check_vat_id(cleaned["tax_id"], cleaned["country"])
+            except FieldRefused as refusal:
+                self.add_error(refusal.field, str(refusal))
         return cleaned
 
     def facts(self) -> dict[str, Any]:
@@ -108,18 +110,48 @@ class SellersBillingInformationForm(BillingInformationForm):
 
 
 class EditCustomerForm(BillingInformationForm):
-    """What a reseller knows of a customer of its own."""
+    """What a reseller knows of a customer of its own, and how it taxes what the customer buys."""
 
     class Meta(BillingInformationForm.Meta):
-        fields = ("name", *BillingInformationForm.Meta.fields)  # type: ignore[assignment]
-        labels = {**BillingInformationForm.Meta.labels, "name": "Name of the organization"}
+        fields = (  # type: ignore[assignment]
+            "name",
+            *BillingInformationForm.Meta.fields,
+            "tax_treatment",
+            "tax_exemption_reason",
+        )
+        labels = {
+            **BillingInformationForm.Meta.labels,
+            "name": "Name of the organization",
+            "tax_treatment": "How you tax what it buys",
+            "tax_exemption_reason": "Why it is exempt",
+        }
         widgets: ClassVar[dict[str, forms.Widget]] = {
             **BillingInformationForm.Meta.widgets,
             "name": forms.TextInput(attrs={"autocomplete": "organization"}),
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["tax_treatment"].required = False
+
     def clean_name(self) -> str:
         return " ".join(self.cleaned_data["name"].split())
+
+    def clean_tax_treatment(self) -> str:
+        """Keep the present treatment where none was sent."""
+        return self.cleaned_data["tax_treatment"] or self.instance.tax_treatment
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        check_exemption(self, cleaned)
+        return cleaned
+
+
+def check_exemption(form: forms.ModelForm, cleaned: dict[str, Any]) -> None:
+    """Refuse an exemption without the reason that the invoice must print (Directive 2006/112/EC Art. 226 No 11)."""
+    is_exempt = cleaned.get("tax_treatment") == Organization.TaxTreatment.EXEMPT
+    if is_exempt and not cleaned.get("tax_exemption_reason", "").strip() and "tax_exemption_reason" not in form.errors:
+        form.add_error("tax_exemption_reason", "Say why it is exempt; the invoice has to print it.")
 
 
 class CustomerForm(EditCustomerForm):
@@ -250,15 +282,3 @@ class CodeForm(forms.Form):
         error_messages={"required": "Code is missing."},
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"}),
     )
-
-
-def _wrong_in(tax_id: str, country: str) -> str:
-    """Say what is wrong with the form of a VAT number; nothing where it can be one. Whether it is given out is not asked."""
-    if country not in _EU:
-        return "" if _TAX_NUMBER.fullmatch(tax_id) else "A VAT number has 2 to 28 letters and digits."
-    prefix = _VAT_PREFIX.get(country, country)
-    if not tax_id.startswith(prefix):
-        return f"A VAT number of {_WORDS.territories[country]} begins with {prefix}."
-    if not _VAT_NUMBER.fullmatch(tax_id[2:]) or not any(sign.isdigit() for sign in tax_id):
-        return f"After {prefix} a VAT number has 2 to 13 letters and digits."
-    return ""

@@ -9,7 +9,9 @@ from django.http import HttpRequest, QueryDict
 from django.urls import reverse_lazy
 
 from accounts.models import Organization
+from accounts.vat_ids import check_vat_id
 from catalog.models import TermsDocument
+from common.errors import FieldRefused
 from ordering.models import LARGEST_QUANTITY, BasketLine, Order
 from ordering.operations.baskets import LineSettings
 from ordering.operations.refusals import HOW_MANY_SENTENCE, QUANTITY_SENTENCE
@@ -196,6 +198,11 @@ class BillingForm(forms.Form):
         if self.has_error("postcode", code="required") and cleaned.get("country") in WITHOUT_POSTCODE:
             del self.errors["postcode"]
             cleaned["postcode"] = ""
+        if "tax_id" in cleaned and "country" in cleaned:
+            try:
+                cleaned["tax_id"] = check_vat_id(cleaned["tax_id"], cleaned["country"])
+            except FieldRefused as refusal:
+                self.add_error(refusal.field, str(refusal))
         return cleaned
 
 

@@ -21,6 +21,7 @@ def filled(parent, /, **changes):
         "country": "DE",
         "time_zone": "Europe/Berlin",
         "language": "en",
+        "tax_treatment": "automatic",
         "payment_terms_days": "14",
         "orders_execute_automatically": "on",
         "memberships-TOTAL_FORMS": "0",
@@ -181,3 +182,22 @@ def test_a_customer_is_no_reason_to_lose_rows(personas):
 
     assert answer.status_code == 403
     assert Organization.objects.filter(pk=customer.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"tax_treatment": "exempt"}, {"tax_exemption_reason"}),
+        ({"tax_treatment": "exempt", "tax_exemption_reason": "§ 4 No. 7 UStG"}, set()),
+        ({"tax_id": "DE129273399"}, {"tax_id"}),
+        ({"tax_id": "ATU57194903"}, {"tax_id"}),
+        ({"tax_id": "de 129 273 398"}, set()),
+        ({"language": "xx"}, {"language"}),
+    ],
+    ids=["exempt-why", "exempt", "mistyped", "other-country", "spaces", "language"],
+)
+def test_what_the_tax_depends_on_is_checked(personas, changes, refused):
+    answer = personas.client("mira").post(reverse(ADD), filled(personas.msp, **changes))
+
+    assert set(answer.context["adminform"].form.errors if answer.status_code == 200 else ()) == refused
+    assert Organization.objects.filter(name="Elbe Logistik").exists() is (not refused)

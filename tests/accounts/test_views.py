@@ -124,13 +124,14 @@ def test_only_who_issues_invoices_says_how_they_are_paid(personas: Personas) -> 
     ("country", "tax_id", "sentence"),
     [
         ("DE", "DE129273398", ""),
-        ("GR", "EL123456789", ""),
-        ("GR", "GR123456789", "A VAT number of Greece begins with EL."),
+        ("GR", "EL094259216", ""),
+        ("GR", "GR094259216", "A VAT number of Greece begins with EL."),
         ("DE", "129273398", "A VAT number of Germany begins with DE."),
-        ("AT", "ATU12345678", ""),
-        ("FR", "FR!!", "After FR a VAT number has 2 to 13 letters and digits."),
-        ("DE", "DEABC", "After DE a VAT number has 2 to 13 letters and digits."),
-        ("CH", "CHE-123.456.789", ""),
+        ("DE", "DE129273399", "A sign of this VAT number is mistyped: its check digit does not fit."),
+        ("AT", "ATU57194903", ""),
+        ("FR", "FR!!", "This is not how a VAT number of France is written. Look for a missing or additional sign."),
+        ("CH", "CHE-107.787.577 MWST", ""),
+        ("GB", "XI 980 7806 84", ""),
         ("US", "<script>", "A VAT number has 2 to 28 letters and digits."),
         ("DE", "", ""),
     ],
@@ -289,3 +290,23 @@ def test_signing_in_leads_to_the_products_and_wrong_words_to_a_sentence(personas
 
     assert "There is a problem" in refused.content.decode()
     assert accepted["Location"] == reverse("catalog:home")
+
+
+def test_a_reseller_says_how_it_taxes_a_customer_and_in_which_language_it_writes(personas: Personas) -> None:
+    customer = personas.resellers_customer
+    url = reverse("accounts:edit_customer", args=[customer.number])
+    typed = {**FACTS, "name": customer.name, "language": "fr", "tax_treatment": "exempt"}
+
+    refused = personas.client("alice").post(url, typed)
+    personas.client("alice").post(url, {**typed, "tax_exemption_reason": "Embassy, certificate 12"})
+
+    assert list(refused.context["form"].errors) == ["tax_exemption_reason"]
+    customer.refresh_from_db()
+    assert (customer.language, customer.tax_treatment) == ("fr", "exempt")
+    assert customer.tax_exemption_reason == "Embassy, certificate 12"
+
+
+def test_a_customer_does_not_choose_how_it_is_taxed(personas: Personas) -> None:
+    personas.client("dora").post(reverse("accounts:edit_organization"), {**FACTS, "tax_treatment": "exempt"})
+
+    assert Organization.objects.get(pk=personas.direct_customer.pk).tax_treatment == "automatic"
