@@ -5,7 +5,8 @@ A lock lives in the database session, not in a row: when its worker is killed, t
 needs no transaction, so nothing waits on locked rows while somebody far away answers.
 
 Each kind of thing has a number of its own, kept beside the operation that takes the lock: 1 tenants and 2 reports (provisioning),
-3 order lines (ordering), 4 slots for calls to the vendor and 5 inspections of it (provisioning), 6 imports of plans (catalog).
+3 order lines (ordering), 4 slots for calls to the vendor and 5 inspections of it (provisioning), 6 imports of plans (catalog),
+7 billing runs and 8 the issuing of their drafts (billing).
 """
 
 from collections.abc import Iterator
@@ -36,3 +37,14 @@ def alone(what: int, key: int) -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [what, key])
+
+
+def held(what: int) -> frozenset[int]:
+    """Return the keys of ``what`` that somebody holds at this moment, this session included."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = %s AND objsubid = 2"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            [what],
+        )
+        return frozenset(int(row[0]) for row in cursor.fetchall())
