@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.views import invoices, services, sign_in, usage
+from billing.views import invoices, margins, services, sign_in, usage
 
 app_name = "billing"
 
@@ -16,6 +16,8 @@ urlpatterns = [
     path("services/<str:number>/sign-in/", sign_in.update_sign_in, name="update_sign_in"),
     path("services/<str:number>/login-check/", sign_in.check_login, name="check_login"),
     path("services/<str:number>/activation-mail/", sign_in.ask_activation_mail, name="ask_activation_mail"),
+    path("margins/", margins.margins, name="margins"),
+    path("margins/<str:number>/", margins.customer, name="margins_customer"),
     path("usage/", usage.report, name="usage"),
     path("usage/report/", usage.report, name="usage_report"),
     path("usage/<str:number>/", usage.service, name="usage_service"),

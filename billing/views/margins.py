@@ -1,0 +1,125 @@
+"""A reseller's margins: what it was invoiced, what it invoiced, and what is left, by customer, service and item."""
+
+import csv
+from collections.abc import Iterator
+from datetime import date
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_safe
+
+from accounts.access import member_required
+from accounts.acting import membership_of
+from accounts.models import Organization
+from billing.margins import Margin, together
+from billing.queries import margins as queries
+from billing.queries.margins import CustomerMargin, ServiceMargin
+from billing.usage_files import harmless
+from common import clock
+from common.money import round_money
+from common.periods import MalformedPeriod, Period, add_months
+
+PAGE_LENGTH = 100
+MARGIN_COLUMNS = ("paid_currency", "paid", "got_currency", "got", "margin_currency", "margin", "margin_percent", "exchange_rate")
+
+
+@member_required
+@require_safe
+def margins(request: HttpRequest) -> HttpResponse:
+    """
+    Show what each customer brought the reseller in a month, and all together by pair of currencies.
+
+    ``month`` (YYYY-MM) chooses, else the last one with an invoice; ``export=csv`` gives all customers as a file.
+    """
+    reseller = _reseller(request)
+    months = queries.months_with_invoices(reseller)
+    period, refusal = _period(request, reseller, months)
+    rows = queries.customer_margins(reseller, period)
+    if request.GET.get("export") == "csv":
+        return _csv(f"margins-{reseller.number}-{period}", ("customer_number", "customer"), _customer_cells(rows))
+    context = {
+        "page": Paginator(rows, PAGE_LENGTH).get_page(request.GET.get("page")),
+        "totals": together([one.margin for one in rows]),
+        "period": period,
+        "months": months if period.start in months else sorted({*months, period.start}, reverse=True),
+        "refusal": refusal,
+        "waits": any(one.margin.paid is None or one.margin.got is None for one in rows),
+    }
+    return TemplateResponse(request, "billing/margins.html", context)
+
+
+@member_required
+@require_safe
+def customer(request: HttpRequest, number: str) -> HttpResponse:
+    """Show the margin of one customer by service and item; ``month`` and ``export=csv`` as in the list."""
+    reseller = _reseller(request)
+    customers = Organization.objects.visible_to(request.user).filter(parent=reseller)
+    found = get_object_or_404(customers, number=number)
+    months = queries.months_with_invoices(reseller)
+    period, refusal = _period(request, reseller, months)
+    services = queries.service_margins(reseller, found, period)
+    if request.GET.get("export") == "csv":
+        return _csv(f"margins-{found.number}-{period}", ("service", "product", "item"), _item_cells(services))
+    context = {
+        "customer": found,
+        "services": services,
+        "totals": together([one.margin for one in services]),
+        "period": period,
+        "months": months if period.start in months else sorted({*months, period.start}, reverse=True),
+        "refusal": refusal,
+    }
+    return TemplateResponse(request, "billing/margins_customer.html", context)
+
+
+def margin_cells(margin: Margin) -> list[object]:
+    """Write a margin as a spreadsheet wants it: bare numbers with their currencies, empty where nothing can be said."""
+    amount, conversion = margin.amount, margin.conversion
+    rate = f"{conversion} from {conversion.valid_from}" if conversion else ""
+    sides = [
+        cell
+        for one in (margin.paid, margin.got, amount)
+        for cell in ((one.currency, round_money(one.value, one.currency)) if one else ("", ""))
+    ]
+    return [*sides, "" if margin.percent is None else margin.percent, rate]
+
+
+def _reseller(request: HttpRequest) -> Organization:
+    organization = membership_of(request).organization
+    if organization.kind != Organization.Kind.RESELLER:
+        raise Http404
+    return organization
+
+
+def _period(request: HttpRequest, reseller: Organization, months: list[date]) -> tuple[Period, str]:
+    """Return the month asked for, else the newest with an invoice, else last month; and what is wrong with what was asked."""
+    last = add_months(clock.today(reseller.time_zone).replace(day=1), -1)
+    newest = Period.month_of(months[0] if months else last)
+    if not (text := request.GET.get("month", "")):
+        return newest, ""
+    try:
+        return Period.parse_month(text), ""
+    except MalformedPeriod as refused:
+        return newest, str(refused)
+
+
+def _customer_cells(rows: list[CustomerMargin]) -> Iterator[list[object]]:
+    for one in rows:
+        yield [one.customer.number if one.customer else "", harmless(one.name), *margin_cells(one.margin)]
+
+
+def _item_cells(services: list[ServiceMargin]) -> Iterator[list[object]]:
+    for one in services:
+        number, plan = (one.subscription.number, one.subscription.plan_name) if one.subscription else ("", "")
+        for item in one.items:
+            yield [number, harmless(plan), harmless(item.label), *margin_cells(item.margin)]
+
+
+def _csv(name: str, columns: tuple[str, ...], rows: Iterator[list[object]]) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    answer = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
+    writer = csv.writer(answer)
+    writer.writerow([*columns, *MARGIN_COLUMNS])
+    writer.writerows(rows)
+    return answer
