@@ -125,7 +125,7 @@ class InvoiceQuerySet(LockingQuerySet["Invoice"]):
         )
         return self.annotate(
             credited=Coalesce(Subquery(credited), _NOTHING), allocated=Coalesce(Subquery(allocated), _NOTHING)
-        ).annotate(open_amount=Greatest(F("gross") - F("credited") - F("allocated"), _NOTHING))
+        ).annotate(open_amount=Greatest(F("gross") - F("credited") - F("allocated"), _NOTHING, output_field=AmountField()))
 
     def unpaid(self) -> Self:
         """Issued invoices of which something is open; annotated as `with_open` does."""
