@@ -1,7 +1,7 @@
 """
-How long a rate card of 5,000 rows takes from the uploaded file to the stored rates.
+How long a rate card of 5,000 rows takes from the uploaded file to the preview, and from its confirmation to the stored rates.
 
-The yardstick is openpyxl going through the cells of the same file and nothing else.
+The yardstick is openpyxl going through the cells of the same file and one bulk_create of what they say, with nothing checked.
 """
 
 import io
@@ -9,27 +9,33 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from uuid import uuid4
 
+from django.db import transaction
 from openpyxl import Workbook, load_workbook
 
 from accounts.models import Organization
+from billing.models import Rate, RateCard
 from billing.operations import rate_cards
-from billing.sheets import HEADER
+from billing.queries.rate_cards import preview
 from catalog.models import Plan, Product, ProductGroup, ProductType, Venture
 from provisioning.models import ServiceManager, VendorOfferingItem
 
 ROWS = 5000
 ROUNDS = 3
 AT = datetime(2026, 10, 1, 9, 0, tzinfo=UTC)
+MONTH, EARLIER = date(2026, 10, 1), date(2025, 10, 1)
+HEADER = ("Item", "Edition", "Unit", "Cost", "Price", "Aggregation")
 
 
 def run() -> Iterator[dict[str, object]]:
     """Yield the measurement. Writes rate cards, which nobody can delete: give it a database of its own."""
     group = _world()
-    sheets = [_sheet(price=n + 1) for n in range(ROUNDS)]  # each another file, or the second would be the first card again
-    plain = min(_timed(lambda sheet=sheet: _plain(sheet)) for sheet in sheets)
-    ours = min(_timed(lambda sheet=sheet: _import(group, sheet)) for sheet in sheets)
+    # Each another file, or the second would be the first card again; the cards of the yardstick are of a month of their own.
+    sheets = [_sheet(price=n + 1) for n in range(ROUNDS)]
+    plain = min(_timed(partial(_plain, group, sheet, version)) for version, sheet in enumerate(sheets, start=1))
+    ours = min(_timed(partial(_import, group, sheet)) for sheet in sheets)
     yield {
         "name": "billing.ratecard_5000_rows_s",
         "value": round(ours, 3),
@@ -46,9 +52,10 @@ def _timed(work: Callable[[], None]) -> float:
 
 
 def _import(group: ProductGroup, sheet: bytes) -> None:
-    card = rate_cards.import_rate_card(
+    """Upload, look, confirm: all that a billing manager waits for. From the second round on every price has changed."""
+    draft = rate_cards.prepare_card(
         product_group=group,
-        month=date(2026, 10, 1),
+        month=MONTH,
         currency="EUR",
         exchange_rate=Decimal(1),
         file=io.BytesIO(sheet),
@@ -56,12 +63,31 @@ def _import(group: ProductGroup, sheet: bytes) -> None:
         by=None,
         at=AT,
     )
+    shown = preview(draft)
+    card = rate_cards.confirm_card(draft_id=draft.pk, compared_with=shown.fingerprint, by=None, at=AT)
     assert card.rates.count() == ROWS
 
 
-def _plain(sheet: bytes) -> None:
-    rows = load_workbook(io.BytesIO(sheet), read_only=True).worksheets[0].iter_rows(values_only=True)
-    assert sum(1 for _ in rows) == ROWS + 1
+@transaction.atomic
+def _plain(group: ProductGroup, sheet: bytes, version: int) -> None:
+    page = load_workbook(io.BytesIO(sheet), read_only=True).worksheets[0]
+    card = RateCard.objects.create(
+        product_group=group,
+        month=EARLIER,
+        version=version,
+        currency="EUR",
+        base_currency="EUR",
+        exchange_rate=1,
+        file_name="card.xlsx",
+        file_sha256="0" * 64,
+        imported_at=AT,
+    )
+    rows = enumerate(page.iter_rows(min_row=2, values_only=True), start=2)
+    rates = [
+        Rate(rate_card=card, line=line, item=item, unit=unit, cost=str(cost), price=str(price), aggregation=aggregation)
+        for line, (item, _, unit, cost, price, aggregation) in rows
+    ]
+    assert len(Rate.objects.bulk_create(rates, batch_size=1000)) == ROWS
 
 
 def _sheet(*, price: int) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 
 from openpyxl import Workbook
 
-from billing.sheets import HEADER, KnownItem
+from billing.sheets import KnownItem
 
 STORAGE = KnownItem("pck_per_gigabyte", "pg_base_storage", "storage", "GiB", "last")
 SERVERS = KnownItem("pck_per_gigabyte", "pg_base_servers", "servers", "unit", "last")
@@ -15,10 +15,11 @@ POINTS = KnownItem("pck_per_gigabyte", "pg_base_adv_dr_compute_points", "compute
 NOTARIZATIONS = KnownItem("", "notarizations", "notarizations", "unit", "sum")
 KNOWN_ITEMS = (STORAGE, SERVERS, SEATS, POINTS, NOTARIZATIONS)
 
+PLAIN_HEADER = ("Item", "Edition", "Unit", "Cost", "Price", "Aggregation")
 STORAGE_ROW = ("pg_base_storage", "pck_per_gigabyte", "GiB", 0.03, 0.07, "last")
 
 
-def workbook(rows: Sequence[Sequence[Any]], *, header: Sequence[Any] = HEADER, title: str = "Rate card") -> bytes:
+def workbook(rows: Sequence[Sequence[Any]], *, header: Sequence[Any] = PLAIN_HEADER, title: str = "Rate card") -> bytes:
     """Return an .xlsx with a header and rows, each cell as given."""
     book = Workbook()
     page = book.active

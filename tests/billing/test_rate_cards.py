@@ -4,7 +4,7 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection, connections, transaction
 from openpyxl import load_workbook
 
-from billing.models import ExchangeRate, Rate, RateCard
+from accounts.models import Organization
+from billing.models import ExchangeRate, Rate, RateCard, RateCardDraft
 from billing.operations import exchange_rates, rate_cards
+from billing.queries.rate_cards import preview
 from billing.queries.rating_inputs import MissingExchangeRate, price_book
 from billing.sheets import HEADER, SheetRefused
 from catalog.models import ProductGroup
@@ -198,10 +200,151 @@ def test_the_format_to_fill_in_lists_the_groups_items_once(group: ProductGroup) 
 
     assert rows[0] == HEADER
     assert rows[1:] == [
-        ("pg_base_adv_dr_compute_points", "pck_per_gigabyte", "hour", None, None, "sum"),
-        ("pg_base_servers", "pck_per_gigabyte", "unit", None, None, "last"),
-        ("pg_base_storage", "pck_per_gigabyte", "GiB", None, None, "last"),
+        ("pg_base_adv_dr_compute_points", "pck_per_gigabyte", "hour", *(None,) * 5, "sum"),
+        ("pg_base_servers", "pck_per_gigabyte", "unit", *(None,) * 5, "last"),
+        ("pg_base_storage", "pck_per_gigabyte", "GiB", *(None,) * 5, "last"),
     ]
+
+
+def test_the_example_shows_tiers_and_would_be_taken(group: ProductGroup) -> None:
+    book = load_workbook(io.BytesIO(rate_cards.sheet_format(group)))
+    known = {row[0] for row in book["Rate card"].iter_rows(min_row=2, values_only=True)}
+    rows = [row for row in book["Example"].iter_rows(min_row=2, values_only=True) if row[0] in known]
+
+    sheet = rate_cards.read_sheet(io.BytesIO(workbook(rows, header=HEADER)), product_group=group)
+
+    assert {row.tier_mode for row in sheet.rows} >= {"", "graduated"}
+
+
+# --- Looked at, then confirmed --------------------------------------------------------------------------------------------
+
+
+def prepare(group: ProductGroup, *rows: tuple[Any, ...], **terms: Any) -> RateCardDraft:
+    given = {
+        "product_group": group,
+        "month": OCTOBER,
+        "currency": "EUR",
+        "exchange_rate": Decimal(1),
+        "file": io.BytesIO(terms.pop("content", None) or workbook(rows or [STORAGE_ROW])),
+        "file_name": "october.xlsx",
+        "by": None,
+        "at": AT,
+        **terms,
+    }
+    return rate_cards.prepare_card(**given)
+
+
+def confirm(draft: RateCardDraft, compared_with: str | None = None) -> RateCard:
+    shown = preview(draft).fingerprint if compared_with is None else compared_with
+    return rate_cards.confirm_card(draft_id=draft.pk, compared_with=shown, by=None, at=AT + timedelta(hours=1))
+
+
+def storage(price: float, cost: float = 0.03) -> tuple[Any, ...]:
+    return ("pg_base_storage", "pck_per_gigabyte", "GiB", cost, price, "last")
+
+
+def test_a_draft_is_no_card_before_it_is_confirmed_and_the_same_one_after_a_second_click(group: ProductGroup) -> None:
+    draft = prepare(group, storage(0.07), ("servers", "pck_per_gigabyte", "unit", 1, 2.5))
+
+    assert not RateCard.objects.exists()
+    first, second = confirm(draft), confirm(draft, "whatever was shown")
+
+    assert first == second == RateCard.objects.get()
+    assert list(first.rates.values_list("item", "cost", "price", "line")) == [
+        ("pg_base_storage", Decimal("0.03"), Decimal("0.07"), 2),
+        ("pg_base_servers", Decimal(1), Decimal("2.5"), 3),
+    ]
+
+
+def test_the_same_sheet_uploaded_twice_is_one_draft(group: ProductGroup) -> None:
+    content = workbook([STORAGE_ROW])
+
+    first, again = prepare(group, content=content), prepare(group, content=content)
+
+    assert first == again
+    assert prepare(group, content=content, month=date(2026, 11, 1)) != first
+
+
+def test_tiers_are_kept_as_they_were_read(group: ProductGroup) -> None:
+    rows = [(*storage(0.07)[:5], 0, 100, "volume"), (*storage(0.05)[:5], 100, None, None)]
+
+    card = confirm(prepare(group, content=workbook(rows, header=HEADER[:8])))
+
+    assert list(card.rates.values_list("tier_from", "tier_to", "tier_mode", "price")) == [
+        (0, 100, "volume", Decimal("0.07")),
+        (100, None, "volume", Decimal("0.05")),
+    ]
+
+
+def test_a_draft_is_compared_with_the_card_that_counts_for_its_month(group: ProductGroup) -> None:
+    import_card(group, storage(0.07), ("servers", "pck_per_gigabyte", "unit", 1, 2.5), month=date(2026, 9, 1))
+
+    shown = preview(prepare(group, storage(0.08), ("compute_points", "pck_per_gigabyte", "hour", 1, 3)))
+
+    assert shown.compared_with == RateCard.objects.get()
+    assert [(one.old.price, one.new.price, one.price_percent) for one in shown.comparison.changed] == [
+        (Decimal("0.07"), Decimal("0.08"), Decimal("14.29"))
+    ]
+    assert [row.item for row in shown.comparison.new] == ["pg_base_adv_dr_compute_points"]
+    assert [row.item for row in shown.comparison.removed] == ["pg_base_servers"]
+    assert [item.name for item in shown.without_rate] == ["pg_base_servers"]
+
+
+def test_a_draft_whose_comparison_is_outdated_asks_again(group: ProductGroup) -> None:
+    mine, theirs = prepare(group, storage(0.08)), prepare(group, storage(0.09))
+    shown = preview(mine).fingerprint
+    confirm(theirs)
+
+    with pytest.raises(rate_cards.DraftOutdated, match="Cyber Protect 2026-10, version 1 was confirmed meanwhile"):
+        confirm(mine, shown)
+    assert RateCard.objects.count() == 1
+    assert preview(mine).confirmed_since == RateCard.objects.get()
+    assert confirm(mine).version == 2
+
+
+def test_a_draft_in_a_base_currency_of_the_past_is_refused(group: ProductGroup) -> None:
+    draft = prepare(group)
+    Organization.objects.filter(kind="msp").update(currency="CHF")
+
+    with pytest.raises(rate_cards.DraftOutdated, match="base currency is CHF now"):
+        confirm(draft)
+
+
+def test_a_discarded_draft_is_gone_and_a_confirmed_one_stays(group: ProductGroup) -> None:
+    dropped, kept = prepare(group, storage(0.08)), prepare(group, storage(0.09))
+    confirm(kept)
+
+    for _ in range(2):
+        rate_cards.discard_draft(draft_id=dropped.pk)
+
+    with pytest.raises(rate_cards.DraftGone):
+        confirm(dropped, "none")
+    with pytest.raises(rate_cards.DraftIsCard, match="was confirmed as Cyber Protect 2026-10, version 1"):
+        rate_cards.discard_draft(draft_id=kept.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_confirm_at_once_get_one_card_and_a_refusal() -> None:
+    group = make_group()
+    drafts = [prepare(group, storage(price)) for price in (0.08, 0.09)]
+    outcomes: list[str] = []
+
+    def work(draft: RateCardDraft) -> None:
+        try:
+            outcomes.append(str(confirm(draft, "none")))
+        except rate_cards.DraftOutdated:
+            outcomes.append("asked again")
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work, args=(draft,)) for draft in drafts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["Cyber Protect 2026-10, version 1", "asked again"]
+    assert RateCard.objects.count() == 1
 
 
 # --- Never changed ------------------------------------------------------------------------------------------------------
@@ -255,6 +398,26 @@ def test_a_card_is_imported_by_command(tmp_path: Path) -> None:
     card = RateCard.objects.get()
     assert (card.currency, card.exchange_rate, card.file_name) == ("USD", Decimal("0.9"), "october.xlsx")
     assert out.getvalue() == "Cyber Protect 2026-10, version 1: 1 rate.\n"
+
+
+def test_the_command_says_what_would_change_and_stores_nothing(group: ProductGroup, tmp_path: Path) -> None:
+    import_card(group, storage(0.07), ("servers", "pck_per_gigabyte", "unit", 1, 2.5))
+    path = tmp_path / "october.xlsx"
+    tiers = [(*storage(0.08)[:5], 0, 100), (*storage(0.06)[:5], 100, None)]
+    path.write_bytes(workbook(tiers, header=HEADER[:7]))
+    out = io.StringIO()
+
+    call_command("import_rate_card", str(path), group=group.name, month="2026-11", currency="EUR", dry_run=True, stdout=out)
+
+    assert out.getvalue().splitlines() == [
+        "Compared with Cyber Protect 2026-10, version 1.",
+        "new: pg_base_storage (pck_per_gigabyte) from 100 to no end, cost 0.03, price 0.06 EUR",
+        "changed: pg_base_storage (pck_per_gigabyte) from 0 to 100, price 0.07 → 0.08 (+14.29 %), "
+        "tier to no end → 100, tier mode none → graduated",
+        "removed: pg_base_servers (pck_per_gigabyte)",
+        "1 new, 1 changed, 1 removed, 0 unchanged. Nothing was stored.",
+    ]
+    assert RateCard.objects.count() == 1
 
 
 @pytest.mark.parametrize(

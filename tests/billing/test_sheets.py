@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 from openpyxl.worksheet.formula import ArrayFormula
 
-from billing.sheets import HEADER, LONGEST_SHEET, KnownItem, Sheet, SheetRefused, SheetRow, read_sheet, write_format
-from tests.billing.sheets import KNOWN_ITEMS, NOTARIZATIONS, STORAGE_ROW, workbook
+from billing.sheet_format import write_format
+from billing.sheets import HEADER, LONGEST_SHEET, KnownItem, Sheet, SheetRefused, SheetRow, examine_sheet, read_sheet
+from tests.billing.sheets import KNOWN_ITEMS, NOTARIZATIONS, PLAIN_HEADER, STORAGE_ROW, workbook
 
 LIMIT = 1024 * 1024
 
@@ -62,7 +63,7 @@ def test_a_filled_sheet_gives_its_rates_exactly() -> None:
 
 
 def test_the_aggregation_column_may_be_left_out() -> None:
-    content = workbook([STORAGE_ROW[:5]], header=HEADER[:5])
+    content = workbook([STORAGE_ROW[:5]], header=PLAIN_HEADER[:5])
 
     assert read(content).rows[0].aggregation == "last"
 
@@ -108,7 +109,10 @@ def test_the_downloaded_format_offers_lists_and_notes() -> None:
         "C": "list",
         "D": "decimal",
         "E": "decimal",
-        "F": "list",
+        "F": "decimal",
+        "G": "decimal",
+        "H": "list",
+        "I": "list",
     }
     assert {cell.value for cell in book["Lists"]["A"]} >= {"pg_base_storage", "storage", "notarizations"}
 
@@ -119,6 +123,7 @@ def test_the_format_of_a_group_without_items_still_opens() -> None:
     assert book["Rate card"].max_row == 1
 
 
+@settings(max_examples=25)
 @given(st.decimals(min_value=0, max_value=99_999, places=10, allow_nan=False))
 def test_a_price_typed_in_is_the_price_that_is_read(price: Decimal) -> None:
     content = workbook([("notarizations", None, "unit", 0, float(price))])
@@ -146,7 +151,6 @@ def test_an_empty_file_is_refused() -> None:
     "content",
     [
         pytest.param(b"Item;Edition;Unit;Cost;Price\npg_base_storage;;GiB;0,03;0,07\n", id="csv renamed"),
-        pytest.param(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, id="old .xls, or behind a password"),
         pytest.param(workbook([STORAGE_ROW])[:3000], id="cut off"),
         pytest.param(repacked(workbook([STORAGE_ROW]), **{"xl/workbook.xml": b"<workbook"}), id="broken xml"),
     ],
@@ -155,6 +159,14 @@ def test_what_is_no_workbook_is_refused(content: bytes) -> None:
     [sentence] = refusal(content)
 
     assert "Save it again as “Excel workbook”" in sentence
+
+
+def test_an_old_workbook_or_one_with_a_password_is_told_as_such() -> None:
+    [sentence] = refusal(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600)
+
+    assert (
+        sentence == "It is an old Excel file (.xls), or it has a password. Save it again as “Excel workbook” (.xlsx), without one."
+    )
 
 
 def test_a_zip_that_is_no_workbook_is_refused() -> None:
@@ -201,13 +213,13 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked() -> None:
     bomb = repacked(workbook([STORAGE_ROW]), **{"xl/sharedStrings.xml": b" " * 50_000_000})
 
     assert len(bomb) < LIMIT
-    assert refusal(bomb) == ["The workbook unpacks to far more than a rate card needs."]
+    assert refusal(bomb) == ["The workbook unpacks to far more than a rate card of 20,000 rows needs."]
 
 
 def test_a_workbook_of_thousands_of_parts_is_refused() -> None:
     crowd = repacked(workbook([STORAGE_ROW]), **{f"xl/{n}.xml": b"" for n in range(600)})
 
-    assert refusal(crowd) == ["The workbook unpacks to far more than a rate card needs."]
+    assert refusal(crowd) == ["The workbook unpacks to far more than a rate card of 20,000 rows needs."]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -218,24 +230,49 @@ def test_xml_with_a_document_type_is_refused(encoding: str) -> None:
     assert refusal(content) == ["The workbook holds a document type definition, which Excel never writes."]
 
 
+MAY = (
+    "The header is made of Item, Edition, Unit, Cost, Price and, if you like, Tier from, Tier to, Tier mode, Aggregation, "
+    "in any order."
+)
+
+
 @pytest.mark.parametrize(
-    "header",
+    ("header", "sentences"),
     [
-        pytest.param(("Item", "Edition", "Unit", "Price", "Cost"), id="other order"),
-        pytest.param(("Item", "Edition", "Cost", "Price"), id="one missing"),
-        pytest.param((*HEADER, "Discount"), id="one more"),
-        pytest.param(("Artikel", "Edition", "Einheit", "Kosten", "Preis"), id="other words"),
-        pytest.param((None,), id="none"),
+        pytest.param(("Item", "Edition", "Cost", "Price"), ["Row 1: The header has no “Unit”."], id="one missing"),
+        pytest.param((*PLAIN_HEADER, "Discount"), ["Row 1, G: “Discount” is no column of a rate card."], id="one more"),
+        pytest.param((*PLAIN_HEADER, " COST "), ["Row 1, G: “Cost” is the title of column D already."], id="one twice"),
+        pytest.param(
+            ("Item", "Edition", "Einheit", "Kosten", "Price"),
+            [
+                "Row 1, C: “Einheit” is no column of a rate card.",
+                "Row 1, D: “Kosten” is no column of a rate card.",
+                "Row 1: The header has no “Unit” and no “Cost”.",
+            ],
+            id="other words",
+        ),
+        pytest.param(
+            (None,), ["Row 1: The header has no “Item” and no “Edition” and no “Unit” and no “Cost” and no “Price”."], id="none"
+        ),
     ],
 )
-def test_another_header_is_refused(header: tuple[str, ...]) -> None:
-    [sentence] = refusal(workbook([STORAGE_ROW], header=header))
-
-    assert sentence.startswith("Row 1: The header must be Item, Edition, Unit, Cost, Price, Aggregation, in this order; it is")
+def test_another_header_is_refused(header: tuple[str, ...], sentences: list[str]) -> None:
+    assert refusal(workbook([STORAGE_ROW], header=header)) == [*sentences, f"Row 1: {MAY}"]
 
 
-def test_a_header_is_known_in_any_case_and_between_spaces() -> None:
-    assert read(workbook([STORAGE_ROW], header=[f" {title.upper()} " for title in HEADER])).rows
+def test_columns_are_known_by_their_titles_in_any_order_case_and_spacing() -> None:
+    order = ("aggregation ", "PRICE", None, "Tier  from", " cost", "Unit", "Edition", "item")
+    row = ("max", 0.07, None, None, 0.03, "GiB", "pck_per_gigabyte", "pg_base_storage")
+
+    [rate] = read(workbook([row], header=order)).rows
+
+    assert (rate.item, rate.cost, rate.price, rate.aggregation) == ("pg_base_storage", Decimal("0.03"), Decimal("0.07"), "max")
+
+
+def test_a_value_in_a_column_without_a_title_is_not_passed_over() -> None:
+    content = workbook([(*STORAGE_ROW, "see mail of 3 May")])
+
+    assert refusal(content) == ["Row 2, G: There is a value, but the column has no title in row 1."]
 
 
 def test_a_sheet_without_any_rate_is_refused() -> None:
@@ -307,7 +344,7 @@ def test_a_wrong_cell_is_named_with_its_row_and_column(row: tuple[Any, ...], sen
 def test_an_item_may_stand_there_once(again: str) -> None:
     content = workbook([STORAGE_ROW, (again, "pck_per_gigabyte", "GiB", 1, 2)])
 
-    assert refusal(content) == [f"Row 3, Item: “{again}” stands in row 2 already, with the same edition."]
+    assert refusal(content) == ["Row 3, Item: It stands in row 2 already, with the same edition."]
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
@@ -331,14 +368,142 @@ def test_a_sheet_full_of_errors_stops_at_a_hundred() -> None:
     assert errors[-1] == "Further rows were not looked at."
 
 
-def test_the_known_item_of_a_merged_cell_is_missing_below() -> None:
+def test_merged_cells_are_named() -> None:
     book = load_workbook(io.BytesIO(workbook([STORAGE_ROW, ("pg_base_servers", "pck_per_gigabyte", "unit", 1, 2)])))
-    book["Rate card"].merge_cells("A2:A3")
+    for cells in ("A2:A3", "D3:E3"):
+        book["Rate card"].merge_cells(cells)
     merged = io.BytesIO()
     book.save(merged)
 
-    assert refusal(merged.getvalue()) == ["Row 3, Item: It is missing."]
+    assert refusal(merged.getvalue()) == [
+        "Row 2, A: Cells are merged here. Take them apart and fill in each of them.",
+        "Row 3, D to E: Cells are merged here. Take them apart and fill in each of them.",
+    ]
+
+
+def test_a_hundred_thousand_rows_are_refused() -> None:
+    row = b"<row>" + b"<c><v>0.0312345</v></c>" * len(HEADER) + b"</row>"
+    sheet = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%s</sheetData></worksheet>'
+    content = repacked(workbook([STORAGE_ROW]), **{"xl/worksheets/sheet1.xml": sheet % (row * 100_000)})
+
+    [sentence] = refusal(content)
+
+    assert "20,000 rows" in sentence
 
 
 def test_items_without_an_edition_are_known_by_an_empty_cell() -> None:
     assert read(workbook([(NOTARIZATIONS.name, "  ", "unit", 1, 2)])).rows[0].edition == ""
+
+
+# --- Tiers --------------------------------------------------------------------------------------------------------------
+
+Tier = tuple[Any, ...]  # tier from, tier to, tier mode, aggregation
+
+
+def tiered(*rows: Tier) -> bytes:
+    """A sheet whose rows are tiers of one item, each a cent cheaper."""
+    given = [(*row, *(None,) * (4 - len(row))) for row in rows]
+    cells = [("pg_base_storage", "pck_per_gigabyte", "GiB", 0.03, (9 - n) / 100, *row) for n, row in enumerate(given)]
+    return workbook(cells, header=HEADER)
+
+
+def test_tiers_are_graduated_unless_told_otherwise_and_share_what_one_of_them_says() -> None:
+    [first, second, third] = read(tiered((None, 10, None, "max"), (10, 50.5), (50.5, None))).rows
+    by_volume = read(tiered((10, None, "Volume"), (0, 10))).rows
+
+    assert [(row.tier_from, row.tier_to) for row in (first, second, third)] == [
+        (Decimal(0), Decimal(10)),
+        (Decimal(10), Decimal("50.5")),
+        (Decimal("50.5"), None),
+    ]
+    assert {(row.tier_mode, row.aggregation) for row in (first, second, third)} == {("graduated", "max")}
+    assert [(row.line, row.tier_from, row.tier_mode) for row in by_volume] == [
+        (2, Decimal(10), "volume"),
+        (3, Decimal(0), "volume"),
+    ]
+
+
+@pytest.mark.parametrize("row", [(), (0,), (0, None, "volume"), (None, None, "graduated")])
+def test_one_tier_for_every_quantity_is_a_price_without_tiers(row: Tier) -> None:
+    [rate] = read(tiered(row)).rows
+
+    assert (rate.tier_from, rate.tier_to, rate.tier_mode) == (0, None, "")
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentences"),
+    [
+        ([(5, None)], ["Row 2, Tier from: The first tier of an item begins at 0, not at 5."]),
+        (
+            [(0, 10), (12, None)],
+            ["Row 3, Tier from: There is a gap: the tier before (row 2) ends at 10, so this one begins there."],
+        ),
+        (
+            [(0, 10), (8, None)],
+            ["Row 3, Tier from: It overlaps the tier before (row 2), which goes up to 10; this one begins there."],
+        ),
+        ([(0, 10)], ["Row 2, Tier to: The last tier has no end: leave it empty, or add a row from 10 on."]),
+        (
+            [(0, None), (10, None)],
+            ["Row 2, Tier to: It is missing: only the last tier has no end, and the next one (row 3) begins at 10."],
+        ),
+        ([(0, 10), (0, 10), (10, None)], ["Row 3, Tier from: The tier of row 2 begins at 0 too."]),
+        (
+            [(0, 10, "graduated"), (10, None, "volume")],
+            ["Row 3, Tier mode: “volume” here, but “graduated” in row 2: all tiers of an item have the same."],
+        ),
+        (
+            [(0, 10, None, "last"), (10, None, None, "max")],
+            ["Row 3, Aggregation: “max” here, but “last” in row 2: all tiers of an item have the same."],
+        ),
+        (
+            [(0, 10, "stairs"), (10, None)],
+            ["Row 2, Tier mode: “stairs” is not a tier mode; write graduated or volume, or leave it empty."],
+        ),
+        ([(10, 10), (10, None)], ["Row 2, Tier to: It is 10, but must be more than Tier from, which is 10."]),
+        ([(-1, 10), (10, None)], ["Row 2, Tier from: -1 is negative."]),
+        (
+            [(0, "ten"), (10, None)],
+            ["Row 2, Tier to: “ten” is text. Enter a number, and format the cell as a number."],
+        ),
+        ([(0, date(2026, 10, 1)), (10, None)], ["Row 2, Tier to: A date is not a number."]),
+    ],
+)
+def test_tiers_that_do_not_join_are_named_by_row_and_column(rows: list[Tier], sentences: list[str]) -> None:
+    assert refusal(tiered(*rows)) == sentences
+
+
+@settings(max_examples=25)
+@given(st.lists(st.decimals(min_value="0.01", max_value=10**6, places=2), min_size=1, max_size=8, unique=True), st.randoms())
+def test_tiers_that_join_are_taken_in_any_order_of_rows(bounds: list[Decimal], random: Any) -> None:
+    ends = sorted(bounds)
+    rows = [
+        (float(begin), float(end) if end is not None else None)
+        for begin, end in zip([Decimal(0), *ends], [*ends, None], strict=True)
+    ]
+    random.shuffle(rows)
+
+    taken = read(tiered(*rows)).rows
+
+    assert sorted((row.tier_from, row.tier_to is None) for row in taken) == [
+        *((begin, False) for begin in [Decimal(0), *ends][:-1]),
+        (ends[-1], True),
+    ]
+
+
+def test_a_sheet_is_examined_as_far_as_it_can_be_read() -> None:
+    content = workbook(
+        [
+            STORAGE_ROW,
+            ("tape_robot", None, "unit", 1, 2),
+            ("notarizations", None, "unit", "x", 2),
+            ("pg_base_servers", "premium", "unit", 1, 2),
+        ]
+    )
+
+    examined = examine_sheet(io.BytesIO(content), known_items=KNOWN_ITEMS, limit_bytes=LIMIT)
+
+    assert [row.item for row in examined.rows] == ["pg_base_storage"]
+    assert [error.row for error in examined.errors] == [3, 4, 5]
+    assert [error.row for error in examined.unknown] == [3, 5]
+    assert examined.mentioned == {("pg_base_storage", "pck_per_gigabyte"), ("notarizations", "")}
