@@ -32,7 +32,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class BarChart:
-    """A bar for each day with a value; ``top`` is what the upper edge stands for."""
+    """A bar for each day with a value; ``top`` is what the upper edge stands for. ``rule`` is a line across, at ``rule_y``."""
 
     bars: list[Bar]
     top: Decimal
@@ -40,6 +40,8 @@ class BarChart:
     last: date
     width: int = WIDTH
     height: int = HEIGHT
+    rule: Decimal | None = None
+    rule_y: int = 0
 
     @property
     def middle(self) -> Decimal:
@@ -61,21 +63,22 @@ class Gauge:
     is_over: bool
 
 
-def bar_chart(values: Mapping[date, Decimal], days: Period) -> BarChart | None:
+def bar_chart(values: Mapping[date, Decimal], days: Period, rule: Decimal | None = None) -> BarChart | None:
     """
-    Return a bar per day of ``days`` that has a value; None where there is nothing to draw.
+    Return a bar per day of ``days`` that has a value, and a line at ``rule``; None where there is nothing to draw.
 
     Every day has its place, so that a gap is seen as one. Below nothing is drawn as nothing.
     """
     highest = max(values.values(), default=_NOTHING)
     if highest <= 0:
         return None
-    top = round_top(highest)
+    top = round_top(max(highest, rule or _NOTHING))
     slot = max(WIDTH // days.days, 1)
     bars = [
         _bar(day, values[day], top, x=number * slot, width=max(slot - GAP, 1)) for number, day in enumerate(days) if day in values
     ]
-    return BarChart(bars, top, days.start, days.last_day, width=max(slot * days.days - GAP, 1))
+    width = max(slot * days.days - GAP, 1)
+    return BarChart(bars, top, days.start, days.last_day, width, rule=rule, rule_y=HEIGHT - _height(rule or _NOTHING, top))
 
 
 def gauge(filled: Decimal, expected: Decimal, mark: Decimal | None) -> Gauge:
@@ -105,10 +108,14 @@ def round_top(highest: Decimal) -> Decimal:
 
 
 def _bar(day: date, value: Decimal, top: Decimal, *, x: int, width: int) -> Bar:
-    height = int((max(value, _NOTHING) / top * HEIGHT).to_integral_value(rounding=ROUND_HALF_UP))
+    height = _height(value, top)
     if value > 0:
         height = max(height, 1)  # a little is not nothing
     return Bar(day, value, x, HEIGHT - height, width, height)
+
+
+def _height(value: Decimal, top: Decimal) -> int:
+    return int((max(value, _NOTHING) / top * HEIGHT).to_integral_value(rounding=ROUND_HALF_UP))
 
 
 def _percent(part: Decimal, whole: Decimal) -> str:

@@ -14,7 +14,7 @@ from accounts.models import Organization
 from billing.models import BillingRun, ExchangeRate, Invoice, InvoiceLine, ParkedAccount
 from billing.operations.invoices import issue_invoice
 from billing.operations.runs import run_billing
-from billing.queries.invoices import explain
+from billing.queries.explaining import explain
 from catalog.pricing import Amounts, Level, Markup, walk
 from catalog.queries.offers import SoldPrice
 from common.periods import Period
@@ -264,8 +264,9 @@ def test_the_reseller_is_told_the_chain_from_list_price_to_share_of_the_month(pe
         ("Less partner discount", "12.5 %", Decimal(210), "unit and 12 months"),
         ("Each month of the term", "÷ 12", Decimal("17.5"), "unit and month"),
     ]
-    assert why.made_of == "2 units × 17 of 31 days = 1.0967741935"
-    assert why.rule == "A fixed price, whatever is used within the quota; sold at it from 15 Oct 2026 on."
+    told = {fact.label: fact.words for fact in why.facts}
+    assert told["Quantity"] == "2 units × 17 of 31 days = 1.0967741935"
+    assert told["What counts"] == "A fixed price, whatever is used within the quota; sold at it from 15 Oct 2026 on."
 
 
 def test_a_resellers_customer_is_told_what_it_pays_and_not_what_the_reseller_does(personas: Personas) -> None:
@@ -302,7 +303,7 @@ def test_a_month_that_makes_the_term_add_up_says_so(personas: Personas) -> None:
     line = InvoiceLine.objects.get()
 
     assert (line.quantity, line.unit_price, line.net) == (1, Decimal("16.66"), Decimal("16.66"))
-    assert explain(line, personas.dora).rule == (
+    assert explain(line, personas.dora).facts[0].words == (
         "A fixed price, whatever is used within the quota; sold at it from 1 Sep 2026 on. "
         "2 months cost 33.33 EUR together, 16.67 EUR of it was for those before."
     )

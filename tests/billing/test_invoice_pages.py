@@ -2,16 +2,21 @@
 
 import csv
 from datetime import date
+from decimal import Decimal
 from io import StringIO
+from typing import Any
+from uuid import uuid4
 
 import pytest
+import time_machine
 from django.urls import reverse
 
 from accounts.models import Organization
-from billing.models import Invoice
+from billing.models import Invoice, Payment, PaymentAllocation
 from billing.operations.invoices import issue_invoice
 from billing.operations.runs import run_billing
 from tests import factories
+from tests.billing.by_hand import credited, issued, line
 from tests.billing.making import GIB, NOVEMBER_1, OCTOBER, SERVERS, STORAGE, STORAGE_RATE, rate_card, subscribe, use
 from tests.conftest import Personas
 
@@ -263,3 +268,109 @@ def test_pages_ask_few_queries_however_much_they_show(personas: Personas, django
     ):
         with django_assert_max_num_queries(most):  # type: ignore[operator]
             assert client.get(url).status_code == 200
+
+
+# --- How an invoice stands ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("paid", "today", "pill", "left"),
+    [
+        ("0", "2026-11-05", "Unpaid", "11.90 EUR"),
+        ("5", "2026-11-05", "Partly paid", "6.90 EUR"),
+        ("5", "2026-12-05", "Overdue", "6.90 EUR"),
+        ("11.90", "2026-12-05", "Paid", ""),
+    ],
+    ids=["unpaid", "partly paid", "overdue", "paid"],
+)
+def test_an_invoice_shows_its_state_what_is_left_and_its_payments(
+    personas: Personas, paid: str, today: str, pill: str, left: str
+) -> None:
+    subscription = subscribe(personas.direct_customer)
+    found = issued(personas.msp, personas.direct_customer, [line(subscription, "10.00")], number="INV-1")
+    if Decimal(paid):
+        pays(found, paid)
+
+    with time_machine.travel(f"{today}T09:00:00Z", tick=False):
+        page = personas.client("dora").get(urls(found)[0]).text
+        listed = personas.client("dora").get(reverse("billing:invoices")).text
+
+    for text in (page, listed):
+        assert f">{pill}</span>" in text
+        assert left in text
+    assert ("Bank transfer" in page) is bool(Decimal(paid))
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        ("open", {"INV-OPEN", "INV-LATE"}),
+        ("overdue", {"INV-LATE"}),
+        ("paid", {"INV-PAID", "INV-BACK"}),
+        ("credited", {"INV-GONE"}),
+        ("odd", {"INV-OPEN", "INV-LATE", "INV-PAID", "INV-GONE", "INV-BACK"}),
+    ],
+)
+def test_the_list_is_narrowed_by_state_and_its_file_says_it(personas: Personas, state: str, found: set[str]) -> None:
+    subscription = subscribe(personas.direct_customer)
+    made = {
+        name: issued(personas.msp, personas.direct_customer, [line(subscription, net)], number=f"INV-{name}", due_on=due)
+        for name, net, due in (
+            ("OPEN", "10.00", date(2026, 12, 30)),
+            ("LATE", "10.00", date(2026, 11, 16)),
+            ("PAID", "10.00", date(2026, 11, 16)),
+            ("GONE", "10.00", date(2026, 11, 16)),
+            ("BACK", "-10.00", date(2026, 11, 16)),
+        )
+    }
+    pays(made["PAID"], "11.90")
+    credited(made["GONE"], "10.00")
+
+    with time_machine.travel("2026-12-05T09:00:00Z", tick=False):
+        export = personas.client("dora").get(reverse("billing:invoices"), {"state": state, "export": "csv"}).text
+
+    assert {row["number"] for row in csv.DictReader(StringIO(export))} == found
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({}, "October 2026"),
+        ({"kind": "overage", "period_end": date(2026, 10, 16)}, "Above the quota, 1–15 Oct 2026"),
+        ({"kind": "advance", "period_end": date(2027, 10, 1)}, "In advance, 1 Oct 2026 – 30 Sep 2027"),
+        ({"kind": "renewal"}, "Renewal, October 2026"),
+    ],
+    ids=["month", "overage", "advance", "renewal"],
+)
+def test_an_invoice_says_what_it_is_for(personas: Personas, facts: dict[str, Any], words: str) -> None:
+    subscription = subscribe(personas.direct_customer)
+    found = issued(personas.msp, personas.direct_customer, [line(subscription, "10.00")], number="INV-1", **facts)
+
+    assert words in personas.client("dora").get(urls(found)[0]).text
+    assert words in personas.client("dora").get(reverse("billing:invoices")).text
+
+
+def test_what_was_invoiced_before_its_service_started_and_an_exempt_one_are_shown(personas: Personas) -> None:
+    advance = [line(None, "50.00", consumer="Dora Design", order_key="O1/1")]
+    note = "Reverse charge: VAT is due by the recipient."
+    found = issued(personas.msp, personas.direct_customer, advance, number="INV-1", kind="advance", tax_note=note)
+
+    page = personas.client("dora").get(urls(found)[0]).text
+
+    assert "Dora Design · Backup</th>" in page
+    assert note in page
+
+
+def pays(invoice: Invoice, amount: str) -> None:
+    """A bank transfer of so much, for this invoice."""
+    payment = Payment.objects.create(
+        key=uuid4(),
+        seller=invoice.seller,
+        buyer=invoice.buyer,
+        currency=invoice.currency,
+        amount=Decimal(amount),
+        received_on=date(2026, 11, 4),
+        reference="Thank you",
+        recorded_at=NOVEMBER_1,
+    )
+    PaymentAllocation.objects.create(payment=payment, invoice=invoice, amount=Decimal(amount), allocated_at=NOVEMBER_1)

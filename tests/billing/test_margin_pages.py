@@ -12,7 +12,7 @@ from django.urls import reverse
 from billing.models import ExchangeRate, Invoice, Subscription
 from billing.queries import margins
 from tests import factories
-from tests.billing.invoicing import credited, issued, line
+from tests.billing.by_hand import credited, issued, line
 from tests.billing.making import OCTOBER, SERVERS, subscribe
 from tests.conftest import Personas
 
