@@ -81,7 +81,7 @@ def _timed(work: Callable[[], None], *, empty: bool) -> float:
 
 def _load(path: Path, manager: ServiceManager) -> None:
     report = _report(manager, VendorReport.Status.READY)
-    report = usage_loading.load_report(report_id=report.pk, at=AT, lines=_lines(path))
+    report = usage_loading.load_report(report_id=report.pk, at=AT, file=_pieces(path))
     assert report.status == VendorReport.Status.LOADED, report.error
     assert report.rows_loaded == ROWS
 
@@ -92,7 +92,7 @@ def _plain(path: Path, manager: ServiceManager) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE plain ({columns})")
         with cursor.copy("COPY plain FROM STDIN (FORMAT csv, HEADER true)") as copy:
-            for piece in usage_loading._pieces(_lines(path)):
+            for piece in _pieces(path):
                 copy.write(piece)
         cursor.execute("ANALYZE plain")
         cursor.execute(_PLAIN_UPSERT, [_report(manager, VendorReport.Status.LOADED).pk])
@@ -115,10 +115,10 @@ _PLAIN_UPSERT = """
 """
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _pieces(path: Path) -> Iterator[bytes]:
     """Unpack the file as the vendor client does with what comes over the wire."""
     with path.open("rb") as file:
-        yield from report_file.lines(report_file.unpacked(iter(lambda: file.read(CHUNK), b"")))
+        yield from report_file.unpacked(iter(lambda: file.read(CHUNK), b""))
 
 
 def _report(manager: ServiceManager, status: str) -> VendorReport:

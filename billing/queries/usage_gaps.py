@@ -39,10 +39,10 @@ def usage_gaps(period: Period) -> list[UsageGap]:
 
 
 def days_covered(reports: Iterable[VendorReport]) -> set[date]:
-    """Return the days whose usage is final in ``reports``: a report wanted before its day was over (UTC) does not cover it."""
+    """Return the days whose usage is final in ``reports``: one asked for before a day was over (UTC) does not cover it."""
     return {
         day
         for report in reports
-        for day in Period(report.period_start, report.period_end)
-        if day < report.created_at.astimezone(UTC).date()
+        for day in report.period
+        if day < (report.requested_at or report.created_at).astimezone(UTC).date()
     }

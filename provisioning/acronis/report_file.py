@@ -5,7 +5,7 @@ import csv
 import io
 import itertools
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from provisioning.acronis.errors import MalformedAnswer
 
@@ -77,6 +77,13 @@ def lines(chunks: Iterable[bytes]) -> Iterator[str]:
         raise MalformedAnswer("the report is not UTF-8 text") from error
     if pending:
         yield pending
+
+
+def told(chunks: Iterable[bytes], on_read: Callable[[int], None]) -> Iterator[bytes]:
+    """Pass the pieces on, telling ``on_read`` the size of each."""
+    for chunk in chunks:
+        on_read(len(chunk))
+        yield chunk
 
 
 def unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:

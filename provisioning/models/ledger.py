@@ -5,9 +5,10 @@ from typing import ClassVar, Self
 
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User
+from common.periods import Period
 from common.querysets import LockingQuerySet
 from common.states import StatefulModel
 from provisioning.models.service_managers import ServiceManager
@@ -72,10 +73,25 @@ class VendorAccess(models.Model):
 
 
 class VendorReportQuerySet(LockingQuerySet["VendorReport"]):
+    def open(self) -> Self:
+        """Reports that are still to be asked for, polled or loaded."""
+        return self.filter(status__in=[VendorReport.Status.WISHED, VendorReport.Status.REQUESTED, VendorReport.Status.READY])
+
     def due(self, at: datetime) -> Self:
-        """Reports that are still to be asked for, polled or loaded, and whose next try has come."""
-        open_states = [VendorReport.Status.WISHED, VendorReport.Status.REQUESTED, VendorReport.Status.READY]
-        return self.filter(status__in=open_states, next_try_at__lte=at)
+        """Open reports whose next try has come."""
+        return self.open().filter(next_try_at__lte=at)
+
+    def unresolved(self) -> Self:
+        """Reports that failed, and whose days no later report has brought."""
+        later = VendorReport.objects.filter(
+            service_manager=OuterRef("service_manager"),
+            kind=OuterRef("kind"),
+            status=VendorReport.Status.LOADED,
+            pk__gt=OuterRef("pk"),
+            period_start__lte=OuterRef("period_start"),
+            period_end__gte=OuterRef("period_end"),
+        )
+        return self.filter(~Exists(later), status=VendorReport.Status.FAILED)
 
 
 class VendorReport(StatefulModel):
@@ -87,6 +103,13 @@ class VendorReport(StatefulModel):
         READY = "ready", "Ready to load"
         LOADED = "loaded", "Loaded"
         FAILED = "failed", "Failed"
+
+    class Stage(models.TextChoices):
+        """What the worker that loads it is at. A load shows nothing of itself before it is complete; this does."""
+
+        READING = "reading", "Reading the file"
+        CHECKING = "checking", "Checking its lines"
+        ADDING = "adding", "Adding its readings"
 
     MOVES: ClassVar = {
         "wished": frozenset({"requested", "failed"}),
@@ -108,7 +131,14 @@ class VendorReport(StatefulModel):
     error = models.CharField(max_length=1000, blank=True)
     rows_loaded = models.BigIntegerField(null=True, validators=[MinValueValidator(0)])
     created_at = models.DateTimeField()
+    requested_at = models.DateTimeField(null=True, help_text="When the vendor was last asked to make it.")
     loaded_at = models.DateTimeField(null=True)
+    # How far the load is, written outside its transaction (`operations.report_progress`).
+    stage = models.CharField(max_length=10, choices=Stage, blank=True, default="", db_default="")
+    bytes_total = models.BigIntegerField(null=True, help_text="Size of the packed file, as the vendor tells it.")
+    bytes_read = models.BigIntegerField(default=0, db_default=0, help_text="Of the packed file.")
+    rows_read = models.BigIntegerField(default=0, db_default=0, help_text="Lines of the file, without its header.")
+    seen_at = models.DateTimeField("last sign of the worker", null=True)
 
     objects = VendorReportQuerySet.as_manager()
 
@@ -126,6 +156,37 @@ class VendorReport(StatefulModel):
             ),
             models.CheckConstraint(condition=Q(period_end__gt=models.F("period_start")), name="vendorreport_period_ordered"),
         ]
+        permissions = [("collect_usage", "Can have usage collected and estimates refreshed")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.period_start} to {self.period_end}"
+
+    @property
+    def period(self) -> Period:
+        """The days it is about, UTC."""
+        return Period(self.period_start, self.period_end)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be done for it: asked for, polled or loaded."""
+        return self.status in (self.Status.WISHED, self.Status.REQUESTED, self.Status.READY)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a worker has begun to load it; one that was killed shows by how long ago `seen_at` is."""
+        return self.status == self.Status.READY and self.stage != ""
+
+    @property
+    def percent(self) -> int | None:
+        """
+        How far it is, from 0 to 100: half for reading the file, the rest for checking and adding.
+
+        None while that cannot be told: the vendor is still at it, or did not say how large the file is.
+        """
+        if self.status == self.Status.LOADED:
+            return 100
+        if self.is_loading and self.stage != self.Stage.READING:
+            return {self.Stage.CHECKING: 50, self.Stage.ADDING: 70}[self.Stage(self.stage)]
+        if self.is_loading and self.bytes_total:
+            return min(50 * self.bytes_read // self.bytes_total, 50)
+        return None

@@ -75,6 +75,18 @@ class ServiceManager(models.Model):
     tested_at = models.DateTimeField(null=True, editable=False)
     test_result = models.CharField(max_length=500, blank=True, editable=False)
     definition_fetched_at = models.DateTimeField(null=True, editable=False)
+    estimates_wished_at = models.DateTimeField(
+        null=True, editable=False, help_text="Somebody waits for new estimates since then; empty once the vendor was asked."
+    )
+    estimates_at = models.DateTimeField(null=True, editable=False, help_text="When the present estimates were read to their end.")
+    estimates_error = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="Why the last try did not get to its end.",
+    )
 
     objects = LockingQuerySet.as_manager()
 

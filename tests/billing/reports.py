@@ -53,3 +53,8 @@ def lines(rows: Iterable[Mapping[str, Any]], *, columns: Iterable[str] = tuple(C
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().splitlines(keepends=True)
+
+
+def file(rows: Iterable[Mapping[str, Any]], *, columns: Iterable[str] = tuple(COLUMNS)) -> list[bytes]:
+    """Return the unpacked file in pieces, one a line."""
+    return [line.encode() for line in lines(rows, columns=columns)]

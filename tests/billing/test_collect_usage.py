@@ -15,7 +15,7 @@ from common import clock
 from provisioning.models import Tenant, VendorReport
 from provisioning.operations import reports
 from tests import factories
-from tests.billing.reports import lines, reading
+from tests.billing.reports import file, reading
 
 AT = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)
 
@@ -44,7 +44,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch, moment: list[datetime]) -> dict[str,
     """A vendor whose file is ready ten seconds after it was asked; `file` are the lines in it, by the report."""
     answers: dict[str, Any] = {
         "ready_after": 10,
-        "file": lambda report: lines([reading(report.service_manager.tenants.get(), report.period_start)]),
+        "file": lambda report: file([reading(report.service_manager.tenants.get(), report.period_start)]),
     }
 
     def advance(*, report_id: int, at: datetime) -> VendorReport:
@@ -56,7 +56,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch, moment: list[datetime]) -> dict[str,
         return report
 
     monkeypatch.setattr(reports, "advance", advance)
-    monkeypatch.setattr(reports, "lines", lambda report: answers["file"](report))
+    monkeypatch.setattr(reports, "pieces", lambda report, *, on_read: answers["file"](report))
     return answers
 
 
@@ -91,7 +91,7 @@ def test_waiting_has_an_end(tenant: Tenant, vendor: dict[str, Any], moment: list
 
 
 def test_a_report_that_fails_is_told_with_its_reason(tenant: Tenant, vendor: dict[str, Any], capsys: Any) -> None:
-    vendor["file"] = lambda _: ["date,name\n"]
+    vendor["file"] = lambda _: [b"date,name\n"]
 
     with pytest.raises(CommandError, match="Not everything could be loaded"):
         call_command("collect_usage", day="2026-10-31", wait=True)

@@ -11,7 +11,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from billing.models import UnmappedUsage, UsageRecord
-from billing.operations import usage, usage_loading
+from billing.operations import usage, usage_loading, usage_sql
 from common.errors import DomainError
 from common.periods import Period
 from provisioning.acronis import report_file
@@ -19,7 +19,7 @@ from provisioning.locks import REPORT
 from provisioning.models import Tenant, VendorOfferingItem, VendorReport
 from provisioning.operations import reports
 from tests import factories
-from tests.billing.reports import COLUMNS, GIB, PLATFORM, lines, reading
+from tests.billing.reports import COLUMNS, GIB, PLATFORM, file, reading
 
 OCTOBER = Period(date(2026, 10, 1), date(2026, 11, 1))
 DAY = date(2026, 10, 3)
@@ -46,7 +46,7 @@ def ready_report(tenant: Tenant, *, period: Period = OCTOBER, at: datetime = AT)
 
 def load(tenant: Tenant, *rows: dict[str, Any], **options: Any) -> VendorReport:
     """Load a new report of these lines."""
-    return usage_loading.load_report(report_id=ready_report(tenant).pk, at=AT, lines=lines(rows, **options))
+    return usage_loading.load_report(report_id=ready_report(tenant).pk, at=AT, file=file(rows, **options))
 
 
 # --- What is loaded -----------------------------------------------------------------------------------------------------
@@ -199,9 +199,9 @@ def test_a_correction_replaces_the_reading_and_keeps_the_one_before(tenant: Tena
 
 def test_an_older_report_that_comes_late_does_not_undo_a_correction(tenant: Tenant) -> None:
     older, newer = ready_report(tenant), ready_report(tenant, period=Period(DAY, DAY + timedelta(days=1)))
-    usage_loading.load_report(report_id=newer.pk, at=AT, lines=lines([reading(tenant, DAY, 12)]))
+    usage_loading.load_report(report_id=newer.pk, at=AT, file=file([reading(tenant, DAY, 12)]))
 
-    usage_loading.load_report(report_id=older.pk, at=AT, lines=lines([reading(tenant, DAY, 10)]))
+    usage_loading.load_report(report_id=older.pk, at=AT, file=file([reading(tenant, DAY, 10)]))
 
     assert UsageRecord.objects.get().absolute == 12
 
@@ -209,26 +209,18 @@ def test_an_older_report_that_comes_late_does_not_undo_a_correction(tenant: Tena
 def test_a_loaded_report_is_not_loaded_again(tenant: Tenant) -> None:
     report = load(tenant, reading(tenant, DAY, 10))
 
-    usage_loading.load_report(report_id=report.pk, at=AT, lines=lines([reading(tenant, DAY, 99)]))
+    usage_loading.load_report(report_id=report.pk, at=AT, file=file([reading(tenant, DAY, 99)]))
 
     assert UsageRecord.objects.get().absolute == 10
 
 
-def test_the_file_is_taken_piece_by_piece(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage_loading, "PIECE", 1000)
-    file = lines(reading(tenant, day) for day in OCTOBER)
-    taken: list[str] = []
+def test_the_file_is_taken_piece_by_piece_and_its_header_may_come_in_several(tenant: Tenant) -> None:
+    whole = b"\xef\xbb\xbf" + b"".join(file(reading(tenant, day) for day in OCTOBER))
 
-    def tracked() -> Iterator[str]:
-        for line in file:
-            taken.append(line)
-            yield line
+    pieces = (whole[start : start + 7] for start in range(0, len(whole), 7))
+    report = usage_loading.load_report(report_id=ready_report(tenant).pk, at=AT, file=pieces)
 
-    pieces = usage_loading._pieces(tracked())
-    first = next(pieces)
-
-    assert len(taken) < 10
-    assert "".join([first, *pieces]) == "".join(file)
+    assert (report.status, report.rows_loaded) == ("loaded", 31)
 
 
 # --- Whole or not at all ------------------------------------------------------------------------------------------------
@@ -272,9 +264,9 @@ def test_a_malformed_value_fails_the_whole_report_by_line_and_column(column: str
 @pytest.mark.django_db(transaction=True)
 def test_a_line_of_another_length_fails_the_report() -> None:
     tenant = factories.TenantFactory()
-    file = [*lines([reading(tenant, DAY)]), "a,b,c\n"]
+    broken = [*file([reading(tenant, DAY)]), b"a,b,c\n"]
 
-    report = usage_loading.load_report(report_id=ready_report(tenant).pk, at=AT, lines=file)
+    report = usage_loading.load_report(report_id=ready_report(tenant).pk, at=AT, file=broken)
 
     assert report.status == "failed"
     assert report.error.startswith("Line 3 of the report is not a line of this table")
@@ -289,7 +281,7 @@ def test_a_missing_column_fails_the_report(tenant: Tenant, column: str) -> None:
 
 
 def test_an_empty_file_fails_the_report(tenant: Tenant) -> None:
-    report = usage_loading.load_report(report_id=ready_report(tenant).pk, at=AT, lines=[])
+    report = usage_loading.load_report(report_id=ready_report(tenant).pk, at=AT, file=[])
 
     assert (report.status, report.error) == ("failed", "The report lacks the column application.id.")
 
@@ -315,19 +307,19 @@ def test_the_same_reading_twice_is_found_where_the_first_says_what_we_know(tenan
 def test_killed_in_the_middle_nothing_is_kept_and_the_report_is_loaded_again(after: int) -> None:
     tenant = factories.TenantFactory()
     report = ready_report(tenant)
-    whole = lines([reading(tenant, day) for day in OCTOBER])
+    whole = file([reading(tenant, day) for day in OCTOBER])
 
-    def dying() -> Iterator[str]:
+    def dying() -> Iterator[bytes]:
         yield from whole[:after]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        usage_loading.load_report(report_id=report.pk, at=AT, lines=dying())
+        usage_loading.load_report(report_id=report.pk, at=AT, file=dying())
 
     report.refresh_from_db()
     assert report.status == "ready"
     assert not UsageRecord.objects.exists()
-    assert usage_loading.load_report(report_id=report.pk, at=AT, lines=whole).rows_loaded == 31
+    assert usage_loading.load_report(report_id=report.pk, at=AT, file=whole).rows_loaded == 31
 
 
 @pytest.mark.django_db(transaction=True)
@@ -335,11 +327,10 @@ def test_killed_in_the_middle_nothing_is_kept_and_the_report_is_loaded_again(aft
 def test_a_file_cut_off_on_the_way_is_never_half_loaded(kept: float) -> None:
     tenant = factories.TenantFactory()
     report = ready_report(tenant)
-    packed = gzip.compress("".join(lines(reading(tenant, day) for day in OCTOBER)).encode())
+    packed = gzip.compress(b"".join(file(reading(tenant, day) for day in OCTOBER)))
     cut_off = packed[: int(len(packed) * kept)]
 
-    file = report_file.lines(report_file.unpacked(iter([cut_off])))
-    report = usage_loading.load_report(report_id=report.pk, at=AT, lines=file)
+    report = usage_loading.load_report(report_id=report.pk, at=AT, file=report_file.unpacked(iter([cut_off])))
 
     assert "ends early" in report.error
     assert report.status == "failed" or report.next_try_at > AT
@@ -351,10 +342,10 @@ def test_killed_between_the_readings_and_the_reports_state_neither_is_kept(monke
     tenant = factories.TenantFactory()
     report = ready_report(tenant)
     with monkeypatch.context() as patched:
-        patched.setattr(usage_loading, "_COUNT", "SELECT pg_terminate_backend(pg_backend_pid()), 1")
+        patched.setattr(usage_sql, "FORGET_MAPPED", "SELECT pg_terminate_backend(pg_backend_pid())")
 
         with pytest.raises(Exception, match=r"terminat|closed"):
-            usage_loading.load_report(report_id=report.pk, at=AT, lines=lines([reading(tenant, DAY)]))
+            usage_loading.load_report(report_id=report.pk, at=AT, file=file([reading(tenant, DAY)]))
     connection.close()
 
     report.refresh_from_db()
@@ -371,7 +362,7 @@ def subscribed(on: date, **fields: Any) -> Tenant:
 
 def loaded(tenant: Tenant, period: Period, *, at: datetime) -> None:
     report = ready_report(tenant, period=period, at=at)
-    usage_loading.load_report(report_id=report.pk, at=at, lines=lines([]))
+    usage_loading.load_report(report_id=report.pk, at=at, file=file([]))
 
 
 def test_every_day_since_the_first_subscription_is_open(db: None) -> None:
@@ -432,9 +423,11 @@ def vendor_answers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return report
 
     monkeypatch.setattr(reports, "advance", advance)
-    monkeypatch.setattr(
-        reports, "lines", lambda report: lines([reading(report.service_manager.tenants.get(), report.period_start)])
-    )
+
+    def pieces(report: VendorReport, *, on_read: Any) -> list[bytes]:
+        return file([reading(report.service_manager.tenants.get(), report.period_start)])
+
+    monkeypatch.setattr(reports, "pieces", pieces)
     return looks
 
 
@@ -490,7 +483,7 @@ def test_a_report_that_another_worker_loads_is_left_to_it() -> None:
         with other_worker.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s, %s)", [REPORT, report.pk])
 
-        left = usage_loading.load_report(report_id=report.pk, at=AT, lines=lines([reading(tenant, DAY)]))
+        left = usage_loading.load_report(report_id=report.pk, at=AT, file=file([reading(tenant, DAY)]))
     finally:
         other_worker.close()
 

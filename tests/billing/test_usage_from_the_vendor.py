@@ -10,6 +10,7 @@ from billing.models import UnmappedUsage, UsageRecord
 from billing.operations import usage
 from billing.operations.usage import CollectSummary
 from common.periods import Period
+from provisioning.acronis import report_file
 from provisioning.models import FileSyncModel, ProtectionModel, Tenant, VendorReport
 from provisioning.operations import converging, reports, wishes
 from tests import factories
@@ -51,7 +52,7 @@ def test_the_readings_are_the_lines_of_the_vendors_report(acronis: LocalAcronis)
     [report] = collected(acronis).reports
 
     assert (report.status, report.error) == ("loaded", "")
-    lines = [row for row in csv.DictReader(reports.lines(report)) if row["tenant.customer_id"] == tenant.key]
+    lines = [row for row in csv.DictReader(report_file.lines(reports.pieces(report))) if row["tenant.customer_id"] == tenant.key]
     kept = UsageRecord.objects.filter(tenant=tenant)
     assert len(lines) == kept.count() > 31
     assert {
@@ -66,7 +67,7 @@ def test_a_resellers_own_lines_are_sums_and_count_for_nobody(acronis: LocalAcron
 
     [report] = collected(acronis).reports
 
-    kinds = {row["tenant.kind"] for row in csv.DictReader(reports.lines(report))}
+    kinds = {row["tenant.kind"] for row in csv.DictReader(report_file.lines(reports.pieces(report)))}
     assert kinds == {"partner", "customer"}
     assert set(UsageRecord.objects.values_list("tenant", flat=True)) == {tenant.pk}
     assert report.rows_loaded == UsageRecord.objects.count()

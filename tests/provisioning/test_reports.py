@@ -7,6 +7,7 @@ import pytest
 
 from common.periods import Period
 from provisioning import vendor
+from provisioning.acronis import report_file
 from provisioning.models import VendorReport
 from provisioning.operations import converging, reports
 from tests.provisioning.test_converging import clock, wished
@@ -39,7 +40,7 @@ def ready(acronis, at=MORNING) -> VendorReport:
 def test_a_wished_report_is_asked_for_polled_and_read_row_by_row(acronis, october):
     report = ready(acronis)
 
-    rows = [row for row in csv.DictReader(reports.lines(report)) if row["tenant.customer_id"] == october.key]
+    rows = [row for row in csv.DictReader(report_file.lines(reports.pieces(report))) if row["tenant.customer_id"] == october.key]
 
     assert {row["date"] for row in rows} == {day.isoformat() for day in OCTOBER}
     assert {row["tenant.kind"] for row in rows} == {"customer"}

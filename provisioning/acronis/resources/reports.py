@@ -1,6 +1,6 @@
 """Reports of usage: asked for, made by the vendor within minutes, then fetched as files."""
 
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing
 from datetime import date
 
@@ -134,6 +134,23 @@ class Reports(Resource):
         with self._connection.download(path) as chunks:
             try:
                 yield from report_file.lines(report_file.unpacked(chunks))
+            except MalformedAnswer as error:
+                raise error.in_answer_to("GET", path, outcome_unknown=False) from error.__cause__
+
+    def pieces(self, report_id: str, stored_id: str, *, on_read: Callable[[int], None] = lambda size: None) -> Iterator[bytes]:
+        """
+        Stream a file as it is, unpacked, in pieces of any size up to 1 MiB. (DownloadStoredReport)
+
+        :param report_id: the vendor's id of the report.
+        :param stored_id: the vendor's id of its file.
+        :param on_read: is told the size of each piece of the packed file as it comes in.
+        :raises MalformedAnswer: the file's compression is broken, or it ends early.
+        :raises TransportFailed: the connection broke; pieces given out before are good, the rest is missing.
+        """
+        path = path_to("reports", report_id, "stored", stored_id)
+        with self._connection.download(path) as chunks:
+            try:
+                yield from report_file.unpacked(report_file.told(chunks, on_read))
             except MalformedAnswer as error:
                 raise error.in_answer_to("GET", path, outcome_unknown=False) from error.__cause__
 

@@ -28,6 +28,8 @@ class Usage:
     value: int
     absolute_value: int
     quota: Quota | None
+    is_on: bool
+    """Whether the tenant has the item switched on. What belongs to no offering item is counted all the same."""
 
     @classmethod
     def from_json(cls, value: object) -> "Usage":
@@ -35,7 +37,8 @@ class Usage:
         reading = fields.integer("value")
         absolute = fields.integer_or_none("absolute_value")
         offering_item = fields.object_or_none("offering_item")
-        quota = Fields(offering_item, "usage.offering_item").object_or_none("quota") if offering_item else None
+        item = Fields({} if offering_item is None else offering_item, "usage.offering_item")
+        quota = item.object_or_none("quota")
         return cls(
             # The vendor's own tenant_id is a number of its first API; the one known elsewhere is tenant_uuid.
             tenant_id=fields.text_or_none("tenant_uuid"),
@@ -50,6 +53,7 @@ class Usage:
             value=reading,
             absolute_value=reading if absolute is None else absolute,
             quota=None if quota is None else Quota.from_json(quota),
+            is_on=item.truth("status", absent=True),
         )
 
 

@@ -68,6 +68,7 @@ CALLS: dict[str, Callable[[Acronis], object]] = {
     "reports.delete": lambda a: a.reports.delete(ID, version=1),
     "reports.get": lambda a: a.reports.get(ID),
     "reports.lines": lambda a: list(a.reports.lines(ID, ID)),
+    "reports.pieces": lambda a: list(a.reports.pieces(ID, ID)),
     "reports.of_tenant": lambda a: a.reports.of_tenant(ID),
     "reports.rows": lambda a: list(a.reports.rows(ID, ID)),
     "reports.stored": lambda a: a.reports.stored(ID),
