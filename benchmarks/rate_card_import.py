@@ -84,8 +84,8 @@ def _plain(group: ProductGroup, sheet: bytes, version: int) -> None:
     )
     rows = enumerate(page.iter_rows(min_row=2, values_only=True), start=2)
     rates = [
-        Rate(rate_card=card, line=line, item=item, unit=unit, cost=str(cost), price=str(price), aggregation=aggregation)
-        for line, (item, _, unit, cost, price, aggregation) in rows
+        Rate(rate_card=card, line=line, item=str(item), unit=str(unit), cost=str(cost), price=str(price), aggregation=str(how))
+        for line, (item, _, unit, cost, price, how) in rows
     ]
     assert len(Rate.objects.bulk_create(rates, batch_size=1000)) == ROWS
 

@@ -1,32 +1,25 @@
-"""Rate cards: a list by month and year, the import of a sheet, and a card's rates. Exchange rates beside them."""
+"""Rate cards: a list by month and year, and a card's rates. Exchange rates beside them."""
 
-from datetime import date
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.urls import URLPattern, path, reverse
+from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.text import slugify
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from accounts.models import Organization
-from billing.forms import MONTH_NAMES, ExchangeRateForm, RateCardImportForm
+from billing.admin.rate_card_imports import RateCardImportPages, tier_words
+from billing.forms import MONTH_NAMES, ExchangeRateForm
 from billing.models import ExchangeRate, Rate, RateCard
-from billing.operations import exchange_rates, rate_cards
+from billing.operations import exchange_rates
 from catalog.models import ProductGroup
 from common import clock
-from common.bss import BssAdmin, Ledger, LedgerInline, refuse, staff
+from common.bss import BssAdmin, LedgerInline, refuse
 from common.errors import DomainError
-from common.sheets import RowError, SheetRefused
 from common.templatetags.show import month, quantity, unit_price
-
-IMPORT = "billing.add_ratecard"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class ProductGroupFilter(admin.SimpleListFilter):
@@ -69,7 +62,7 @@ class YearFilter(admin.SimpleListFilter):
 
 class RateInline(LedgerInline, TabularInline):
     model = Rate
-    fields = readonly_fields = ("line", "item", "edition", "unit", "cost_shown", "price_shown", "aggregation")
+    fields = readonly_fields = ("line", "item", "edition", "unit", "cost_shown", "price_shown", "tier", "aggregation")
     ordering = ("line",)
 
     @display(description="cost")
@@ -80,9 +73,13 @@ class RateInline(LedgerInline, TabularInline):
     def price_shown(self, rate: Rate) -> str:
         return unit_price(rate.price, rate.rate_card.currency)
 
+    @display(description="tier")
+    def tier(self, rate: Rate) -> str:
+        return tier_words(rate) or "every quantity"
+
 
 @admin.register(RateCard)
-class RateCardAdmin(Ledger):
+class RateCardAdmin(RateCardImportPages):
     """Never edited: a correction is imported as the next version."""
 
     list_display = (
@@ -125,80 +122,6 @@ class RateCardAdmin(Ledger):
     def rates(self, card: Any) -> int:
         return int(card.rate_count)
 
-    def get_urls(self) -> list[URLPattern]:
-        own = self.admin_site.admin_view
-        return [
-            path("import/", own(self.import_view), name=self.url_name("import")),
-            path("import-sheet-format/", own(self.format_view), name=self.url_name("format")),
-            *super().get_urls(),
-        ]
-
-    def import_view(self, request: HttpRequest) -> HttpResponse:
-        """Read a sheet and keep it as the month's next version; or show every row that is not right, and keep nothing."""
-        if not request.user.has_perm(IMPORT):
-            raise PermissionDenied
-        terms = _import_terms()
-        if request.method != "POST":
-            group = request.GET.get("product_group", "")
-            initial = {"product_group": group} if group.isdecimal() else {}
-            return self._import_page(request, RateCardImportForm(initial=initial, **terms))
-        form = RateCardImportForm(request.POST, request.FILES, **terms)
-        if not form.is_valid():
-            return self._import_page(request, form)
-        try:
-            card = self._import(request, form)
-        except SheetRefused as refusal:
-            return self._import_page(request, form, errors=refusal.errors)
-        except DomainError as refusal:
-            refuse(form, refusal)
-            return self._import_page(request, form)
-        messages.success(request, f"{card}: {card.rates.count()} rates. It holds from the next billing run on.")
-        return redirect(self.url_of(card))
-
-    @staticmethod
-    def _import(request: HttpRequest, form: RateCardImportForm) -> RateCard:
-        file = form.cleaned_data["file"]
-        return rate_cards.import_rate_card(
-            product_group=form.cleaned_data["product_group"],
-            month=form.first_day,
-            currency=form.cleaned_data["currency"],
-            exchange_rate=form.cleaned_data["exchange_rate"],
-            file=file,
-            file_name=file.name or "rate card.xlsx",
-            by=staff(request),
-            at=clock.now(),
-        )
-
-    def _import_page(self, request: HttpRequest, form: RateCardImportForm, *, errors: list[RowError] | None = None) -> HttpResponse:
-        return self.page(
-            request,
-            "admin/billing/import_rate_card.html",
-            title="Import Acronis Rate Card",
-            form=form,
-            errors=errors,
-            groups=ProductGroup.objects.all()[:50],
-            format_url=reverse(f"admin:{self.url_name('format')}"),
-            submit="Import",
-            back=self.list_url(),
-        )
-
-    def format_view(self, request: HttpRequest) -> HttpResponse:
-        """Download the sheet to fill in for a product group; where none is named and there are several, ask for which."""
-        if not request.user.has_perm(IMPORT):
-            raise PermissionDenied
-        wanted = request.GET.get("product_group", "")
-        if wanted.isdecimal():
-            group = get_object_or_404(ProductGroup, pk=wanted)
-        else:
-            groups = list(ProductGroup.objects.all()[:2])
-            if len(groups) != 1:
-                messages.info(request, "Choose for which product group the import sheet format is to be.")
-                return redirect(f"admin:{self.url_name('import')}")
-            group = groups[0]
-        file_name = f"rate-card-{slugify(group.name) or group.pk}.xlsx"
-        headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
-        return HttpResponse(rate_cards.sheet_format(group), content_type=XLSX, headers=headers)
-
 
 @admin.register(ExchangeRate)
 class ExchangeRateAdmin(BssAdmin):
@@ -237,10 +160,3 @@ class ExchangeRateAdmin(BssAdmin):
             submit="Set exchange rate",
             back=self.list_url(),
         )
-
-
-def _import_terms() -> dict[str, Any]:
-    """What the import form has to know: the MSP's currency and the date where it keeps its days."""
-    msp = Organization.objects.get(kind=Organization.Kind.MSP)
-    today: date = clock.today(msp.time_zone)
-    return {"base_currency": msp.currency, "today": today}

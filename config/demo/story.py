@@ -182,6 +182,9 @@ class Story:
             )
             if bert.path.endswith("/import/"):
                 raise StoryFailed(f"The rate card was refused: {bert.complaints()}")
+            bert.submit("form[action$='/confirm/']")
+            if "/import/" in bert.path:
+                raise StoryFailed(f"The rate card was not confirmed: {bert.complaints()}")
             outcome(f"for {self.month}, from the sheet the BSS offers")
         return bert
 

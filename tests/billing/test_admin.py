@@ -1,23 +1,19 @@
-"""Money in the back office: rate cards, billing runs, invoices and usage."""
+"""Money in the back office: exchange rates, billing runs, invoices and usage."""
 
 from datetime import date
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from billing.models import BillingRun, ExchangeRate, Invoice, ParkedAccount, RateCard
+from billing.models import ExchangeRate, Invoice
 from billing.operations import runs
 from common import clock
 from common.bss import CheapPaginator
-from provisioning.models import VendorOfferingItem
 from tests import factories
-from tests.billing import making, sheets
+from tests.billing import making
 from tests.billing.making import GIB, NOVEMBER_1, OCTOBER
-
-IMPORT = "admin:billing_ratecard_import"
 
 
 @pytest.fixture(autouse=True)
@@ -25,152 +21,7 @@ def november(monkeypatch):
     monkeypatch.setattr(clock, "now", lambda: NOVEMBER_1)
 
 
-def file(content, name="october.xlsx"):
-    return SimpleUploadedFile(name, content)
-
-
-@pytest.fixture
-def group(personas):
-    """A product group whose plan's service manager meters storage."""
-    plan = factories.PlanFactory()
-    VendorOfferingItem.objects.create(
-        service_manager=plan.service_manager,
-        application_id="6e6d758d-8e74-3ae3-ac84-50eb0dff12eb",
-        application_type="backup",
-        name="pg_base_storage",
-        usage_name="storage",
-        edition="pck_per_gigabyte",
-        item_type="infra",
-        measurement_unit="bytes",
-    )
-    return plan.product_group
-
-
-def filled(group, **changes):
-    return {
-        "product_group": group.pk,
-        "base_currency": "USD",
-        "currency": "EUR",
-        "exchange_rate": "1",
-        "month": "10",
-        "year": "2026",
-        "file": file(sheets.workbook([sheets.STORAGE_ROW])),
-        **changes,
-    }
-
-
-# --- Rate cards -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_sheet_becomes_the_rate_card_of_its_month(personas, group):
-    answer = personas.client("bert").post(reverse(IMPORT), filled(group), follow=True)
-
-    card = RateCard.objects.get()
-    assert (card.month, card.version, card.imported_by, card.base_currency) == (date(2026, 10, 1), 1, personas.bert, "EUR")
-    assert answer.redirect_chain[-1][0] == reverse("admin:billing_ratecard_change", args=[card.pk])
-    page = answer.content.decode()
-    assert "0.07 EUR" in page
-    assert "pg_base_storage" in page
-
-
-def test_rows_that_are_not_right_are_listed_and_nothing_is_kept(personas, group):
-    rows = [
-        sheets.STORAGE_ROW,
-        ("pg_unknown", "pck_per_gigabyte", "GiB", 1, 2, "last"),
-        ("pg_base_storage", "", "GiB", "free", 2, ""),
-    ]
-
-    page = personas.client("bert").post(reverse(IMPORT), filled(group, file=file(sheets.workbook(rows)), exchange_rate="1"))
-
-    assert not RateCard.objects.exists()
-    assert {error.row for error in page.context["errors"]} >= {3, 4}
-    shown = page.content.decode()
-    assert "Nothing was imported." in shown
-    for error in page.context["errors"]:
-        assert error.column in shown
-
-
-@pytest.mark.parametrize(
-    ("content", "name"),
-    [(b"PK\x03\x04 broken", "broken.xlsx"), (b"item;price", "rates.csv"), (sheets.workbook([], header=("A", "B")), "header.xlsx")],
-)
-def test_a_file_that_is_no_rate_card_is_refused_with_a_sentence(personas, group, content, name):
-    page = personas.client("bert").post(reverse(IMPORT), filled(group, file=file(content, name)))
-
-    assert page.status_code == 200
-    assert page.context["errors"]
-    assert not RateCard.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"product_group": ""}, "product_group"),
-        ({"currency": "XXL"}, "currency"),
-        ({"exchange_rate": "0"}, "exchange_rate"),
-        ({"exchange_rate": "a lot"}, "exchange_rate"),
-        ({"exchange_rate": "0.9"}, "exchange_rate"),
-        ({"month": "13"}, "month"),
-        ({"year": "1999"}, "year"),
-        ({"file": ""}, "file"),
-        ({"file": file(b"")}, "file"),
-    ],
-)
-def test_what_is_wrong_is_said_beside_its_field(personas, group, changes, field):
-    page = personas.client("bert").post(reverse(IMPORT), filled(group, **changes))
-
-    assert field in page.context["form"].errors
-    assert not RateCard.objects.exists()
-
-
-def test_a_file_that_is_too_large_is_refused(personas, group, settings):
-    settings.UPLOAD_LIMIT_BYTES = 1000
-
-    page = personas.client("bert").post(reverse(IMPORT), filled(group, file=file(b"x" * 1001)))
-
-    assert "larger than" in page.context["form"].errors["file"][0]
-
-
-def test_the_base_currency_is_shown_and_cannot_be_sent(personas, group):
-    field = personas.client("bert").get(reverse(IMPORT)).context["form"]["base_currency"]
-
-    assert (field.value(), field.field.disabled) == ("EUR", True)
-
-
-def test_the_import_sheet_format_can_be_downloaded_filled_in_and_imported(personas, group):
-    client = personas.client("bert")
-
-    answer = client.get(reverse("admin:billing_ratecard_format"), {"product_group": group.pk})
-
-    assert answer.content.startswith(b"PK")
-    assert "rate-card-" in answer["Content-Disposition"]
-
-
-def test_where_there_are_several_groups_the_format_asks_for_which(personas, group):
-    factories.ProductGroupFactory(name="Other")
-
-    answer = personas.client("bert").get(reverse("admin:billing_ratecard_format"))
-
-    assert answer["Location"] == reverse(IMPORT)
-
-
-def test_rate_cards_are_filtered_by_month_year_and_group(personas, group):
-    wanted = making.rate_card(group)
-    making.rate_card(group, month=date(2026, 9, 1))
-    making.rate_card(factories.ProductGroupFactory(name="Other"))
-
-    page = personas.client("bert").get(
-        reverse("admin:billing_ratecard_changelist"), {"of_month": "10", "of_year": "2026", "product_group": group.pk}
-    )
-
-    assert list(page.context["cl"].result_list) == [wanted]
-    assert f"{reverse(IMPORT)}?product_group={group.pk}" in page.content.decode()
-
-
-def test_staff_who_may_not_import_are_refused(personas, group):
-    assert personas.client("mira").get(reverse(IMPORT)).status_code == 403
-    assert personas.client("mira").post(reverse(IMPORT), filled(group)).status_code == 403
-    assert personas.client("mira").get(reverse("admin:billing_ratecard_format")).status_code == 403
+# --- Exchange rates -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -200,7 +51,7 @@ def test_an_exchange_rate_is_entered_by_hand(personas):
     assert ExchangeRate.objects.values_list("base", "quote", "rate").get() == ("USD", "EUR", Decimal("0.92"))
 
 
-# --- Billing runs -----------------------------------------------------------------------------------------------------------
+# --- What invoices are made of ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -214,70 +65,6 @@ def october(personas):
 
 def billed(personas):
     return runs.run_billing(seller_id=personas.msp.pk, period=OCTOBER, at=NOVEMBER_1)
-
-
-def test_a_billing_manager_runs_a_month_looks_and_issues(personas, october):
-    client = personas.client("bert")
-
-    ran = client.post(reverse("admin:billing_billingrun_run"), {"seller": personas.msp.pk, "month": "2026-10"}, follow=True)
-    run = BillingRun.objects.get()
-    asked = client.get(reverse("admin:billing_billingrun_issue_all", args=[run.pk])).content.decode()
-    client.post(reverse("admin:billing_billingrun_issue_all", args=[run.pk]))
-
-    page = ran.content.decode()
-    assert "1 draft to issue, 0 parked" in page
-    assert "7.00 EUR" in page
-    assert "1 invoice of Northwind Cloud GmbH for October 2026, 8.33 EUR including VAT." in asked
-    invoice = Invoice.objects.get()
-    assert (invoice.status, invoice.gross, invoice.issued_on) == ("issued", Decimal("8.33"), date(2026, 11, 1))
-
-
-def test_looking_at_what_would_be_issued_issues_nothing(personas, october):
-    run = billed(personas)
-
-    personas.client("bert").get(reverse("admin:billing_billingrun_issue_all", args=[run.pk]))
-
-    assert Invoice.objects.get().status == "draft"
-
-
-def test_an_account_that_cannot_be_billed_is_shown_with_the_reason_and_billed_once_it_is_mended(personas):
-    subscription = making.subscribe(personas.direct_customer)
-    making.use(subscription, 100 * GIB)
-    run = billed(personas)
-    client = personas.client("bert")
-
-    page = client.get(reverse("admin:billing_billingrun_change", args=[run.pk])).content.decode()
-    parked = client.get(reverse("admin:billing_parkedaccount_changelist")).content.decode()
-    making.rate_card(subscription.plan.product_group)
-    client.post(reverse("admin:billing_billingrun_run_again", args=[run.pk]))
-
-    assert "rate card" in page
-    assert "Dora Design" in parked
-    assert not ParkedAccount.objects.exists()
-    assert Invoice.objects.get().net == 7
-
-
-def test_a_month_that_is_not_over_cannot_even_be_chosen(personas):
-    page = personas.client("bert").post(reverse("admin:billing_billingrun_run"), {"seller": personas.msp.pk, "month": "2026-11"})
-
-    assert "month" in page.context["form"].errors
-    assert not BillingRun.objects.exists()
-
-
-def test_staff_who_may_not_issue_do_not(personas, october):
-    run = billed(personas)
-    permissions = personas.bert.groups.get().permissions
-    permissions.remove(*permissions.filter(codename__in=["issue_invoice", "add_billingrun"]))
-    client = personas.client("bert")
-    invoice = Invoice.objects.get()
-
-    assert client.post(reverse("admin:billing_billingrun_issue_all", args=[run.pk])).status_code == 403
-    assert client.post(reverse("admin:billing_invoice_issue", args=[invoice.pk])).status_code == 403
-    assert client.post(reverse("admin:billing_billingrun_run_again", args=[run.pk])).status_code == 403
-    assert client.get(reverse("admin:billing_billingrun_run")).status_code == 403
-    assert "Issue invoice" not in client.get(reverse("admin:billing_invoice_change", args=[invoice.pk])).content.decode()
-    invoice.refresh_from_db()
-    assert invoice.status == "draft"
 
 
 # --- Invoices ---------------------------------------------------------------------------------------------------------------
