@@ -134,9 +134,11 @@ class ProductAdmin(LeadsOn):
 
 @admin.register(Tax)
 class TaxAdmin(NotDeletedOnceUsed):
-    list_display = ("name", "percent")
-    search_fields = ("name",)
+    list_display = ("name", "percent", "ledger_code")
+    search_fields = ("name", "ledger_code")
+    search_help_text = "Name or account"
     ordering = ("name",)
+    fields = ("name", "percent", "ledger_code")
 
 
 @admin.register(ProductGroup)
@@ -147,12 +149,12 @@ class ProductGroupAdmin(LeadsOn):
     add_lead = "A package in which plans are created. Its taxes are on every invoice of its plans; its module provisions them."
     next_page = "plan"
     next_words = "Next: a plan in it."
-    list_display = ("name", "product", "module", "tax_names")
+    list_display = ("name", "product", "module", "tax_names", "ledger_code")
     list_filter = ("product__product_type",)
     list_select_related = ("product",)
-    search_fields = ("name", "product__name")
-    search_help_text = "Group or product"
-    fields = ("product", "name", "module", "taxes")
+    search_fields = ("name", "product__name", "ledger_code")
+    search_help_text = "Group, product or account"
+    fields = ("product", "name", "module", "taxes", "ledger_code", "renewal_notice_days")
     form = ProductGroupForm
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -75,7 +75,20 @@ class ProductGroupForm(forms.ModelForm):
 
     class Meta:
         model = ProductGroup
-        fields = ("product", "name", "module", "taxes")
+        fields = ("product", "name", "module", "taxes", "ledger_code", "renewal_notice_days")
         labels = {"product": "Product Name", "name": "Product Group", "module": "Module name"}
         widgets = {"taxes": UnfoldAdminCheckboxSelectMultipleWidget}
-        help_texts = {"taxes": "Any number; each is worked out on the net. None: invoices carry no tax."}
+        help_texts = {
+            "taxes": "Any number; each is worked out on the net. None: invoices carry no tax.",
+            "ledger_code": "Where your accounting books what is sold in this group. The accounting export names it.",
+            "renewal_notice_days": "Prepaid services are invoiced anew so many days before their term ends. Empty: as it is.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "renewal_notice_days" in self.fields:  # who only looks has no fields
+            self.fields["renewal_notice_days"].required = False
+
+    def clean_renewal_notice_days(self) -> int:
+        days = self.cleaned_data["renewal_notice_days"]
+        return self.instance.renewal_notice_days if days is None else int(days)

@@ -154,3 +154,16 @@ def test_an_invoice_series_is_given_once(personas):
     )
 
     assert Venture.objects.values_list("name", "invoice_series").get() == ("Cloud and more", "INV")
+
+
+def test_accounts_of_the_accounting_are_given_to_groups_and_taxes(personas):
+    group, tax = factories.ProductGroupFactory(), factories.TaxFactory()
+    client = personas.client("root")
+    facts = {"product": group.product_id, "name": group.name, "module": group.module, "taxes": [tax.pk]}
+
+    client.post(reverse("admin:catalog_productgroup_change", args=[group.pk]), {**facts, "ledger_code": "8400"})
+    client.post(reverse("admin:catalog_tax_change", args=[tax.pk]), {"name": tax.name, "percent": "19", "ledger_code": "1776"})
+
+    group.refresh_from_db()
+    tax.refresh_from_db()
+    assert (group.ledger_code, group.renewal_notice_days, tax.ledger_code) == ("8400", 14, "1776")
