@@ -43,6 +43,7 @@ class Due:
     unit_price: Decimal
     net: Decimal
     working: dict[str, Any]
+    readings: str = ""
 
 
 def lines_due(charge: Charge | None, billed: Sequence[Billed], currency: str) -> list[Due]:
@@ -66,7 +67,7 @@ def lines_due(charge: Charge | None, billed: Sequence[Billed], currency: str) ->
 
 def _whole(charge: Charge, kind: Kind, currency: str) -> Due:
     net = round_money(charge.net_unrounded, currency)
-    return Due(kind, charge.quantity, charge.unit, charge.unit_price, net, charge.working)
+    return Due(kind, charge.quantity, charge.unit, charge.unit_price, net, charge.working, charge.readings)
 
 
 def _difference(charge: Charge, billed: Sequence[Billed], net: Decimal, currency: str) -> Due | None:
@@ -76,7 +77,8 @@ def _difference(charge: Charge, billed: Sequence[Billed], net: Decimal, currency
     quantity = charge.quantity - sum((one.quantity for one in at_this_price), Decimal(0))
     if elsewhere or round_money(exact_product(quantity, charge.unit_price), currency) != net:
         return None
-    return Due(Kind.DIFFERENCE, quantity, charge.unit, charge.unit_price, net, {**charge.working, "billed": _told(billed)})
+    working = {**charge.working, "billed": _told(billed)}
+    return Due(Kind.DIFFERENCE, quantity, charge.unit, charge.unit_price, net, working, charge.readings)
 
 
 def _taken_back(one: Billed) -> Due:

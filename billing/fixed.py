@@ -15,7 +15,7 @@ to that same amount, so that a line can be recalculated from what is printed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
@@ -34,9 +34,10 @@ UNIT = "unit"
 @dataclass(frozen=True, slots=True)
 class DatedPrice:
     """
-    What one unit costs for the whole term from ``valid_from`` on, until the next price begins.
+    What one unit costs for the whole term from ``valid_from`` on, until the next price begins, and how many are sold.
 
-    ``steps`` are the steps from the list price to it as `SoldPrice.as_json` tells them, each with its ``price`` and ``setup_fee``.
+    A change of quantity, plan or term begins another one, as a change of price does. ``steps`` are the steps from the list price to
+    it as `SoldPrice.as_json` tells them, each with its ``price``, ``setup_fee`` and ``overage_price``.
     """
 
     valid_from: date
@@ -44,6 +45,10 @@ class DatedPrice:
     price: Decimal
     setup_fee: Decimal
     steps: Sequence[dict[str, Any]] = ()
+    quantity: int = 1
+    term_months: int = 1
+    plan_name: str = ""
+    overage_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,6 @@ class Terms:
     ``charged_from`` is the first day that is billed: its first day, or the day after its free trial.
     """
 
-    quantity: int
-    term_months: int
     charged_from: date
     level: str
     prices: Sequence[DatedPrice]
@@ -63,10 +66,15 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class FixedCharge:
-    """A charge with the days it is for; ``key`` tells the prices of one month apart and is empty for the first."""
+    """A charge; ``key`` tells the prices of one month apart and is empty for the first."""
 
     key: str
     charge: Charge
+
+    @property
+    def named(self) -> Charge:
+        """The charge with its key as the edition: so invoices have told such lines apart from the first."""
+        return replace(self.charge, edition=self.key) if self.key else self.charge
 
 
 def charges(terms: Terms, part: Period) -> list[FixedCharge]:
@@ -97,20 +105,20 @@ def _stretches(prices: Sequence[DatedPrice], part: Period) -> Iterator[tuple[Dat
 
 def _monthly(terms: Terms, price: DatedPrice, days: Period, month: Period, *, is_first: bool) -> FixedCharge:
     share = Fraction(days.days, month.days)
-    quantity = terms.quantity * share
-    unit_price = Fraction(price.price) / terms.term_months
+    quantity = price.quantity * share
+    unit_price = Fraction(price.price) / price.term_months
     working = {
         "days": days.days,
         "days_of_month": month.days,
-        "term_months": terms.term_months,
+        "term_months": price.term_months,
         "term_price": plain(price.price),
-        "steps": _steps(price, "price", terms.term_months),
+        "steps": steps_of(price, "price", price.term_months),
     }
     amount = rounded(quantity * unit_price, price.currency)
     if share == 1 and (each := _nth_month(terms, price, month)).amount != amount:
         amount = each.amount
         working["together"] = {"months": each.number, "amount": plain(each.together), "before": plain(each.before)}
-    charge = _charge(SUBSCRIPTION, terms, price, (quantity, unit_price, amount), days, working)
+    charge = charge_of(SUBSCRIPTION, terms.level, price, (quantity, unit_price, amount), days, working)
     return FixedCharge("" if is_first else days.start.isoformat(), charge)
 
 
@@ -127,7 +135,7 @@ class _NthMonth(NamedTuple):
 
 
 def _nth_month(terms: Terms, price: DatedPrice, month: Period) -> _NthMonth:
-    monthly = terms.quantity * Fraction(price.price) / terms.term_months
+    monthly = price.quantity * Fraction(price.price) / price.term_months
     first = max(price.valid_from, terms.charged_from)
     number = (month.start.year - first.year) * 12 + month.start.month - first.month + (first.day == 1)
     return _NthMonth(number, rounded(monthly * number, price.currency), rounded(monthly * (number - 1), price.currency))
@@ -135,31 +143,36 @@ def _nth_month(terms: Terms, price: DatedPrice, month: Period) -> _NthMonth:
 
 def _setup(terms: Terms, part: Period) -> FixedCharge:
     price = terms.prices[0]  # as it was sold, though it may have moved to another price during a free trial
-    working = {"steps": _steps(price, "setup_fee", 1)}
-    fee, quantity = Fraction(price.setup_fee), Fraction(terms.quantity)
+    working = {"steps": steps_of(price, "setup_fee", 1)}
+    fee, quantity = Fraction(price.setup_fee), Fraction(price.quantity)
     figures = (quantity, fee, rounded(quantity * fee, price.currency))
-    return FixedCharge("", _charge(SETUP_FEE, terms, price, figures, part, working))
+    return FixedCharge("", charge_of(SETUP_FEE, terms.level, price, figures, part, working))
 
 
-def _charge(
+def charge_of(
     item: str,
-    terms: Terms,
+    level: str,
     price: DatedPrice,
     figures: tuple[Fraction, Fraction, Decimal],
     days: Period,
     working: dict[str, Any],
 ) -> Charge:
-    """:param figures: quantity and unit price, exact, and the amount that is billed for them."""
+    """
+    Return the charge of an amount of fixed price with its working.
+
+    :param figures: quantity and unit price, exact, and the amount that is billed for them.
+    """
     billed, at = printed(*figures, price.currency)
     net = exact_product(billed, at)
     told = {
         "period": [days.start.isoformat(), days.end.isoformat()],
-        "units": terms.quantity,
+        "units": price.quantity,
         **working,
         "price_from": price.valid_from.isoformat(),
+        **({"plan_name": price.plan_name} if price.plan_name else {}),
         "quantity": plain(billed),
         "unit": UNIT,
-        "level": terms.level,
+        "level": level,
         "unit_price": plain(at),
         "currency": price.currency,
         "net_unrounded": plain(net),
@@ -212,7 +225,7 @@ def _quotient(number: Fraction) -> Decimal:
         return Decimal(number.numerator) / Decimal(number.denominator)
 
 
-def _steps(price: DatedPrice, kind: str, term_months: int) -> list[dict[str, str]]:
+def steps_of(price: DatedPrice, kind: str, term_months: int) -> list[dict[str, str]]:
     """Tell the chain from the list price to one unit and month, leaving out steps that change nothing of this ``kind``."""
     told: list[dict[str, str]] = []
     for step in price.steps:

@@ -1,82 +1,64 @@
 """
-Rating: daily readings and dated rates in, charges with their working out. Plain values, no database, no clock.
+Rating: what was measured and dated rates in, charges with their working out. Plain values, no database, no clock.
 
-Which days count: those of the billed part of the month, which is the half-open month cut by the subscription's half-open
-life. What readings say of other days is left out. The readings of all storages (infra) of one item and edition are added up
-day by day first, so that moving a backup from one storage to another is not billed twice. Then, by the rate's aggregation:
+Which days count is told by the stretch: the days of a calendar month on which the subscription ran, was no free trial, and was
+under one plan. What was measured on them (`measuring`) becomes a quantity:
 
-- ``last``: the level of the last day that has a reading; the usual one of items that are a level;
-- ``max``: the highest daily level;
-- ``average``: the sum of the daily levels divided by all days of the billed part, days without a reading counting as nothing;
-- ``sum``: what the days added; the usual one of range items (shipped drives, notarizations, compute points). Less than
-  nothing, after the vendor took something back, is billed as nothing.
+- Units: 1 GiB = 1,073,741,824 bytes, 1 hour = 3,600 seconds, 1 unit = 1 of whatever is counted.
+- A level (last, max) is for the whole billed part of the month; where two plans share it, each counts by its share of the days.
+- Included units come off first; what is free is free once, in the order of item and edition, where it holds for any edition.
 
-Units: 1 GiB = 1,073,741,824 bytes, 1 hour = 3,600 seconds, 1 unit = 1 of whatever is counted.
+Prices are one price, or tiers over the quantity that is left. ``graduated``: each tier's price for what lies in it, a charge each.
+``volume``: the price of the tier that is reached, for all. A tier reaches from above ``lower`` up to and including ``upper``.
+
+A minimum commitment is charged up to: what the month's charges, rounded as their lines are, leave of it.
 
 Rounding: the quantity and the unit price are brought to ten decimals, half up, as they are stored and printed. The net is
 exactly their product; only the invoice line rounds it, to the currency. Every step before is exact.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal, localcontext
-from enum import StrEnum
-from functools import lru_cache
+from fractions import Fraction
 from itertools import groupby
-from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
+from billing.measuring import Aggregation, Measured, told, total
 from catalog.pricing import Level
 from common.errors import DomainError
+from common.money import round_money
 from common.periods import Period
 
 TEN_DECIMALS = Decimal(1).scaleb(-10)
 NOTHING = Decimal(0)
+WHOLE = Fraction(1)
 # Enough for a price times two exchange rates times three percentages, all with every decimal their columns hold.
 DIGITS = 100
-
-
-class Aggregation(StrEnum):
-    LAST = "last"
-    MAX = "max"
-    AVERAGE = "average"
-    SUM = "sum"
+COMMITMENT = "minimum_commitment"
 
 
 class UnitMismatch(DomainError):
     """A rate is for a unit that the vendor does not meter the item in."""
 
 
-class Reading(NamedTuple):
-    """One day's reading in the vendor's unit. A named tuple, because a run makes millions of them."""
-
-    day: date
-    absolute: Decimal
-    delta: Decimal
-    report: int
-    line: int
-
-
 @dataclass(frozen=True, slots=True)
-class UsageSeries:
-    """The readings of one item, edition and storage. ``measurement_unit``: bytes, seconds, or anything else for a count."""
+class Tier:
+    """Cost and price of one unit of what is above ``lower``, up to and including ``upper``; None: without end."""
 
-    item: str
-    edition: str
-    infra_id: str
-    measurement_unit: str
-    is_range: bool
-    readings: Sequence[Reading]
+    lower: Decimal
+    upper: Decimal | None
+    cost: Decimal
+    price: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class RateTerms:
     """
-    A line of a rate card. Cost and price are for one ``unit`` in the card's ``currency``.
+    A rate of a rate card. Cost and price are for one ``unit`` in the card's ``currency``; with ``tiers``, those of the first.
 
     One unit of ``currency`` is ``exchange_rate`` of ``base_currency``. ``edition`` empty: any edition that has no rate
-    of its own. ``aggregation`` empty: ``sum`` for range items, ``last`` for all others.
+    of its own. ``aggregation`` empty: ``sum`` for range items, ``last`` for all others. ``mode``: graduated or volume, with tiers.
     """
 
     item: str
@@ -89,6 +71,8 @@ class RateTerms:
     currency: str
     exchange_rate: Decimal
     base_currency: str
+    mode: str = ""
+    tiers: tuple[Tier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +93,28 @@ class PriceChain:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """
+    Days of one month under one plan. ``share`` is the part they are of all days that are billed in the month.
+
+    ``included`` are free units of the whole month by (item, edition), an edition empty for any that is not named.
+    """
+
+    days: Period
+    share: Fraction = WHOLE
+    included: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
+    part: str = ""
+    """What its charges are known by, beside those of the month's other stretches."""
+
+
+@dataclass(frozen=True, slots=True)
 class Charge:
     """
-    What one item costs for the billed part of a period. ``net_unrounded`` is exactly ``quantity`` × ``unit_price``.
+    What one item costs for some days. ``net_unrounded`` is exactly ``quantity`` × ``unit_price``.
 
     ``cost`` is the vendor's cost of it in the base currency, unrounded; None at retail level, where it is not the seller's.
-    ``working`` is plain JSON with every number a decimal string.
+    ``working`` is plain JSON with every number a decimal string; ``readings`` what was measured, as `measuring.told` writes it.
+    ``part`` tells the charges of one item apart: a tier, or a plan's days.
     """
 
     item: str
@@ -125,6 +125,8 @@ class Charge:
     net_unrounded: Decimal
     cost: Decimal | None
     working: dict[str, Any]
+    part: str = ""
+    readings: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,23 +163,88 @@ class _Unit(NamedTuple):
     divisor: Decimal
 
 
-_Rates: TypeAlias = dict[tuple[str, str], RateTerms]
-_DAY_AND_STORAGE = itemgetter(0, 4)
+class _TierPrice(NamedTuple):
+    """A tier with its price at the end of the chain, worked out once for all who buy at it."""
+
+    tier: Tier
+    unit_price: Decimal
+    steps: list[dict[str, str]]
+    base_cost: Decimal
+    """Of one unit, in the base currency."""
+
+
+_Key: TypeAlias = tuple[str, str]
 _UNITS = {"GiB": _Unit("bytes", Decimal(1024**3)), "hour": _Unit("seconds", Decimal(3600)), "unit": _Unit("", Decimal(1))}
 
 
-def rate(usage: Iterable[UsageSeries], rates: Iterable[RateTerms], period: Period, chain: PriceChain) -> Rated:
+class Tariff:
+    """The rates of one card as one kind of buyer pays them. Made once for all who buy along the same chain, and asked by each."""
+
+    def __init__(self, rates: Iterable[RateTerms], chain: PriceChain) -> None:
+        self.chain = chain
+        self._rates = {(terms.item, terms.edition): terms for terms in rates}
+        self._prices: dict[_Key, list[_TierPrice]] = {}
+
+    def terms_of(self, item: str, edition: str) -> RateTerms | None:
+        """Return the rate of an item: of its edition, else of any; None where there is none."""
+        return self._rates.get((item, edition)) or self._rates.get((item, ""))
+
+    def prices_of(self, terms: RateTerms) -> list[_TierPrice]:
+        """Return the tiers of a rate with their prices at the end of the chain; of a rate without tiers, one without bounds."""
+        key = (terms.item, terms.edition)
+        if key not in self._prices:
+            tiers = terms.tiers or (Tier(NOTHING, None, terms.cost, terms.price),)
+            self._prices[key] = [self._price(terms, tier) for tier in tiers]
+        return self._prices[key]
+
+    def _price(self, terms: RateTerms, tier: Tier) -> _TierPrice:
+        steps = price_steps(terms, self.chain, tier.price)
+        told_steps = [step.as_json() for step in steps]
+        return _TierPrice(tier, _ten_decimals(steps[-1].amount), told_steps, tier.cost * terms.exchange_rate)
+
+
+def rate(usage: Iterable[Measured], tariff: Tariff, stretch: Stretch) -> Rated:
     """
-    Return what the usage of one subscription costs in ``period``, its billed part of a month, by item and edition.
+    Return what the usage of one subscription on the days of ``stretch`` costs, by item and edition.
 
     A charge of quantity nothing is left out. Usage without a rate is listed as unrated, unless it is nothing at all.
 
     :raises UnitMismatch: a rate's unit is not the one the item is metered in.
     """
-    by_item = {(terms.item, terms.edition): terms for terms in rates}
     with localcontext() as context:
         context.prec = DIGITS
-        return _rate(usage, by_item, period, chain)
+        return _rate(usage, tariff, stretch)
+
+
+def commitment(
+    amount: Decimal, currency: str, chain: PriceChain, charges: Sequence[Charge], days: int, of_month: int
+) -> Charge | None:
+    """
+    Return the charge that brings a month's ``charges`` up to the minimum agreed; None where they reach it.
+
+    :param amount: the minimum of a whole month at the MSP's price in ``currency``; ``chain`` leads from that to the buyer's price,
+        its ``base_currency`` and ``exchange_rate`` being the minimum's.
+    :param days: how many days of the month are billed, of the ``of_month`` it has.
+    """
+    with localcontext() as context:
+        context.prec = DIGITS
+        steps = _walk_on([PriceStep("minimum", None, amount, currency)], chain)
+        least = round_money(steps[-1].amount * days / of_month, chain.invoice_currency)
+        billed = sum((round_money(charge.net_unrounded, chain.invoice_currency) for charge in charges), NOTHING)
+        rest = least - billed
+    if rest <= 0:
+        return None
+    working = {
+        "commitment": {"minimum": plain(least), "billed": plain(billed), "days": days, "days_of_month": of_month},
+        "steps": [step.as_json() for step in steps],
+        "quantity": "1",
+        "unit": "unit",
+        "level": chain.level.value,
+        "unit_price": plain(rest),
+        "currency": chain.invoice_currency,
+        "net_unrounded": plain(rest),
+    }
+    return Charge(COMMITMENT, "", Decimal(1), "unit", rest, rest, None if chain.level is Level.RETAIL else NOTHING, working)
 
 
 def plain(number: Decimal) -> str:
@@ -190,11 +257,15 @@ def plain(number: Decimal) -> str:
     return "0" if text == "-0" else text
 
 
-def price_steps(terms: RateTerms, chain: PriceChain) -> list[PriceStep]:
+def price_steps(terms: RateTerms, chain: PriceChain, price: Decimal | None = None) -> list[PriceStep]:
     """Walk the chain from the card's price to the buyer's, exactly; steps that change neither price nor currency are left out."""
     with localcontext() as context:
         context.prec = DIGITS
-        return _walk(terms, chain)
+        steps = [PriceStep("list_price", None, terms.price if price is None else price, terms.currency)]
+        if terms.exchange_rate != 1 or terms.currency != terms.base_currency:
+            amount = steps[0].amount * terms.exchange_rate
+            steps.append(PriceStep("card_exchange_rate", terms.exchange_rate, amount, terms.base_currency))
+        return _walk_on(steps, chain)
 
 
 def exact_product(quantity: Decimal, unit_price: Decimal) -> Decimal:
@@ -204,74 +275,124 @@ def exact_product(quantity: Decimal, unit_price: Decimal) -> Decimal:
         return quantity * unit_price
 
 
-def _rate(usage: Iterable[UsageSeries], rates: _Rates, period: Period, chain: PriceChain) -> Rated:
+def _rate(usage: Iterable[Measured], tariff: Tariff, stretch: Stretch) -> Rated:
     rated = Rated([], [])
-    ordered = sorted(usage, key=_item_and_edition)
-    for (item, edition), group in groupby(ordered, key=_item_and_edition):
-        series = list(group)
-        terms = rates.get((item, edition)) or rates.get((item, ""))
-        if terms is None:
-            if _is_used(series, period):
-                rated.unrated.append(Unrated(item, edition, series[0].measurement_unit))
-        elif (charge := _charge(series, terms, period, chain)) is not None:
-            rated.charges.append(charge)
+    free = {key: quantity * stretch.share.numerator / stretch.share.denominator for key, quantity in stretch.included.items()}
+    for (item, edition), group in groupby(sorted(usage), key=_item_and_edition):
+        several = list(group)
+        terms = tariff.terms_of(item, edition)
+        if terms is not None:
+            rated.charges.extend(_charges(several, terms, tariff, stretch, free))
+        elif any(one.levels or one.added or one.highest for one in several):
+            rated.unrated.append(Unrated(item, edition, several[0].measurement_unit))
     return rated
 
 
-def _item_and_edition(series: UsageSeries) -> tuple[str, str]:
-    return series.item, series.edition
+def _item_and_edition(measured: Measured) -> _Key:
+    return measured.item, measured.edition
 
 
-def _is_used(series: list[UsageSeries], period: Period) -> bool:
-    return any(
-        reading.absolute or reading.delta for one in series for reading in one.readings if period.start <= reading.day < period.end
-    )
-
-
-def _charge(series: list[UsageSeries], terms: RateTerms, period: Period, chain: PriceChain) -> Charge | None:
-    """Return the charge of one item and edition; None where its quantity is nothing."""
-    unit = _unit_for(series, terms)
-    aggregation = Aggregation(terms.aggregation or (Aggregation.SUM if series[0].is_range else Aggregation.LAST))
-    readings = [(reading, one.infra_id) for one in series for reading in one.readings if period.start <= reading.day < period.end]
-    measured = _aggregate([reading for reading, _ in readings], aggregation, period)
-    quantity = _ten_decimals(measured / unit.divisor)
-    if quantity == 0:
-        return None
-    steps = _walk(terms, chain)
-    unit_price = _ten_decimals(steps[-1].amount)
-    net = quantity * unit_price
-    cost = None if chain.level is Level.RETAIL else quantity * terms.cost * terms.exchange_rate
+def _charges(
+    several: list[Measured], terms: RateTerms, tariff: Tariff, stretch: Stretch, free: dict[_Key, Decimal]
+) -> list[Charge]:
+    """Return the charges of one item and edition, one a tier; none where nothing is left to pay."""
+    unit = _unit_for(several, terms)
+    first = several[0]
+    aggregation = Aggregation(terms.aggregation or (Aggregation.SUM if first.is_range else Aggregation.LAST))
+    measured = total(several, aggregation, stretch.days.days)
+    quantity = measured / unit.divisor
+    if aggregation is not Aggregation.SUM and stretch.share != WHOLE:
+        quantity = quantity * stretch.share.numerator / stretch.share.denominator
+    used = _ten_decimals(quantity)
+    included = _taken(free, first.item, first.edition, used)
+    billed = used - included
+    if billed == 0:
+        return []
     working = {
-        "period": [period.start.isoformat(), period.end.isoformat()],
-        "days": period.days,
+        "period": [stretch.days.start.isoformat(), stretch.days.end.isoformat()],
+        "days": stretch.days.days,
         "aggregation": aggregation.value,
-        "measurement_unit": series[0].measurement_unit,
-        "readings": _readings_json(readings, aggregation),
+        "measurement_unit": first.measurement_unit,
         "measured": plain(_ten_decimals(measured)),
         "divisor": plain(unit.divisor),
         "unit": terms.unit,
-        "quantity": plain(quantity),
-        "level": chain.level.value,
+        "level": tariff.chain.level.value,
         "rate": {"card": terms.card, "edition": terms.edition, "currency": terms.currency},
-        "steps": [step.as_json() for step in steps],
-        "unit_price": plain(unit_price),
-        "currency": chain.invoice_currency,
+        "currency": tariff.chain.invoice_currency,
+    }
+    if aggregation is not Aggregation.SUM and stretch.share != WHOLE:
+        working["share"] = [stretch.share.numerator, stretch.share.denominator]
+    if included:
+        working["included"] = plain(included)
+        working["used"] = plain(used)
+    readings = told(several)
+    return [
+        _charge(first, amount, price, terms, tariff.chain, working, stretch.part, readings)
+        for amount, price in _by_tier(billed, terms, tariff.prices_of(terms), stretch.share)
+    ]
+
+
+def _taken(free: dict[_Key, Decimal], item: str, edition: str, used: Decimal) -> Decimal:
+    """Take what is free of ``used``, and leave the rest of it for the next."""
+    key = (item, edition) if (item, edition) in free else (item, "")
+    taken = min(free.get(key, NOTHING), used)
+    if taken:
+        free[key] -= taken
+        taken = _ten_decimals(taken)
+    return taken
+
+
+def _by_tier(quantity: Decimal, terms: RateTerms, prices: list[_TierPrice], share: Fraction) -> list[tuple[Decimal, _TierPrice]]:
+    """Split ``quantity`` over the tiers: volume gives it all to the tier it reaches; bounds hold for a whole month."""
+    if len(prices) == 1:
+        return [(quantity, prices[0])]
+    bounded = [(price, _ten_decimals(price.tier.lower * share.numerator / share.denominator)) for price in prices]
+    reached = [(price, lower) for price, lower in bounded if quantity > lower]
+    if terms.mode == "volume":
+        return [(quantity, reached[-1][0])]
+    uppers = [*(lower for _, lower in reached[1:]), quantity]
+    return [(upper - lower, price) for (price, lower), upper in zip(reached, uppers, strict=True)]
+
+
+def _charge(
+    first: Measured,
+    quantity: Decimal,
+    price: _TierPrice,
+    terms: RateTerms,
+    chain: PriceChain,
+    working: dict[str, Any],
+    stretch: str,
+    readings: str,
+) -> Charge:
+    net = quantity * price.unit_price
+    cost = None if chain.level is Level.RETAIL else quantity * price.base_cost
+    told_here = {
+        **working,
+        "quantity": plain(quantity),
+        "steps": price.steps,
+        "unit_price": plain(price.unit_price),
         "net_unrounded": plain(net),
     }
+    if terms.mode:
+        tier = price.tier
+        upper = None if tier.upper is None else plain(tier.upper)
+        told_here["tier"] = {"mode": terms.mode, "from": plain(tier.lower), "to": upper}
     if cost is not None:
-        working["cost"] = {
-            "unit_cost": plain(terms.cost),
+        told_here["cost"] = {
+            "unit_cost": plain(price.tier.cost),
             "currency": terms.currency,
             "exchange_rate": plain(terms.exchange_rate),
             "amount": plain(cost),
             "amount_currency": terms.base_currency,
         }
-    return Charge(terms.item, series[0].edition, quantity, terms.unit, unit_price, net, cost, working)
+    tier_part = f"above {plain(price.tier.lower)}" if terms.mode == "graduated" and price.tier.lower else ""
+    part = f"{stretch} {tier_part}".strip()
+    return Charge(terms.item, first.edition, quantity, terms.unit, price.unit_price, net, cost, told_here, part, readings)
 
 
-def _unit_for(series: list[UsageSeries], terms: RateTerms) -> _Unit:
+def _unit_for(several: list[Measured], terms: RateTerms) -> _Unit:
     unit = _UNITS[terms.unit]
-    for one in series:
+    for one in several:
         metered = one.measurement_unit if one.measurement_unit in ("bytes", "seconds") else ""
         if metered != unit.measured_in:
             raise UnitMismatch(
@@ -280,33 +401,14 @@ def _unit_for(series: list[UsageSeries], terms: RateTerms) -> _Unit:
     return unit
 
 
-def _aggregate(readings: list[Reading], aggregation: Aggregation, period: Period) -> Decimal:
-    """Return one number for the period in the vendor's unit, never less than nothing."""
-    if not readings:
-        return NOTHING
-    if aggregation is Aggregation.SUM:
-        return max(sum((reading.delta for reading in readings), NOTHING), NOTHING)
-    levels: dict[date, Decimal] = {}
-    for reading in readings:
-        levels[reading.day] = levels.get(reading.day, NOTHING) + reading.absolute
-    if aggregation is Aggregation.LAST:
-        level = levels[max(levels)]
-    elif aggregation is Aggregation.MAX:
-        level = max(levels.values())
-    else:
-        level = sum(levels.values(), NOTHING) / period.days
-    return max(level, NOTHING)
-
-
-def _walk(terms: RateTerms, chain: PriceChain) -> list[PriceStep]:
-    steps = [PriceStep("list_price", None, terms.price, terms.currency)]
+def _walk_on(steps: list[PriceStep], chain: PriceChain) -> list[PriceStep]:
+    """Go on from the base currency to the buyer's price."""
 
     def go_on(name: str, factor: Decimal, multiplier: Decimal, currency: str) -> None:
         before = steps[-1]
         if multiplier != 1 or before.currency != currency:
             steps.append(PriceStep(name, factor, before.amount * multiplier, currency))
 
-    go_on("card_exchange_rate", terms.exchange_rate, terms.exchange_rate, terms.base_currency)
     go_on("exchange_rate", chain.exchange_rate, chain.exchange_rate, chain.invoice_currency)
     if chain.level is not Level.MSP:
         discount = chain.partner_discount_percent
@@ -316,18 +418,6 @@ def _walk(terms: RateTerms, chain: PriceChain) -> list[PriceStep]:
         go_on("retail_markup", markup, (100 + markup) / 100, chain.invoice_currency)
         go_on("retail_discount", discount, (100 - discount) / 100, chain.invoice_currency)
     return steps
-
-
-def _readings_json(readings: list[tuple[Reading, str]], aggregation: Aggregation) -> list[list[Any]]:
-    """Return [day, reading, report, line, storage] of each reading: what the aggregation looked at, in the vendor's unit."""
-    is_sum = aggregation is Aggregation.SUM
-    told = [[_iso(r.day), plain(r.delta if is_sum else r.absolute), r.report, r.line, infra] for r, infra in readings]
-    return sorted(told, key=_DAY_AND_STORAGE)
-
-
-@lru_cache(maxsize=1000)
-def _iso(day: date) -> str:
-    return day.isoformat()  # a month has 31 of them, a run has millions
 
 
 def _ten_decimals(number: Decimal) -> Decimal:

@@ -514,7 +514,7 @@ class Migration(migrations.Migration):
             name="readings",
             field=models.TextField(
                 blank=True,
-                help_text="What was measured, as JSON: [day, reading, report, line of the report, storage]; empty where nothing was.",
+                help_text="What was measured, as billing.measuring.told writes it; empty where nothing was.",
             ),
         ),
         migrations.AddField(

@@ -1,6 +1,5 @@
 """Billing runs and what they make: invoices and their lines, written once and explained for ever."""
 
-import json
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple, Self
@@ -13,6 +12,7 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts.models import Organization
+from billing.measuring import readings_of
 from billing.models.subscriptions import Subscription
 from catalog.models import ProductGroup, Venture
 from common.fields import AmountField, QuantityField, UnitPriceField
@@ -270,7 +270,7 @@ class InvoiceLine(models.Model):
     working = models.JSONField()
     readings = models.TextField(
         blank=True,
-        help_text="What was measured, as JSON: [day, reading, report, line of the report, storage]; empty where nothing was.",
+        help_text="What was measured, as billing.measuring.told writes it; empty where nothing was.",
     )
 
     class Meta:
@@ -307,7 +307,7 @@ class InvoiceLine(models.Model):
     @property
     def readings_used(self) -> list[list[Any]]:
         """The readings it was made from, by day and storage; older lines keep them in their working."""
-        return json.loads(self.readings) if self.readings else self.working.get("readings", [])
+        return readings_of(self.readings, self.working.get("aggregation", "")) if self.readings else self.working.get("readings", [])
 
     @property
     def last_day(self) -> date:

@@ -14,10 +14,12 @@ from typing import Any
 from django.db import connection
 
 from accounts.models import Organization
+from billing.measuring import readings_of
 from billing.models import BillingRun, Invoice, InvoiceLine
-from billing.operations.drafts import Bill, of_period
+from billing.operations.drafts import Bill, Line, of_period
 from billing.rating import plain
 from common.money import round_money
+from common.periods import Period
 
 
 def write(run: BillingRun, seller: Organization, buyers: list[int], bills: list[Bill], *, at: datetime) -> None:
@@ -36,7 +38,7 @@ def write(run: BillingRun, seller: Organization, buyers: list[int], bills: list[
         if (draft := drafts.get(key)) is None:
             draft = _new_draft(run, seller, bill, at=at)
             new.append(draft)
-        elif [_facts(line) for line in bill.lines] == present[draft.pk]:
+        elif _say_the_same(bill.lines, present[draft.pk]):
             continue
         else:
             changed.append(draft)
@@ -45,7 +47,7 @@ def write(run: BillingRun, seller: Organization, buyers: list[int], bills: list[
     Invoice.objects.bulk_create(new)
     if changed:
         InvoiceLine.objects.filter(invoice__in=changed).delete()
-        Invoice.objects.bulk_update(changed, ["net", "tax", "gross", "taxes", "run"])
+        Invoice.objects.bulk_update(changed, ["net", "tax", "gross", "taxes", "run", "tax_category", "tax_note"])
     _copy(drafted)
 
 
@@ -53,12 +55,11 @@ _COLUMNS = (
     "invoice_id",
     "position",
     "subscription_id",
+    "order_key",
+    "product_group_id",
     "item",
     "edition",
     "part",
-    "order_key",
-    "product_group_id",
-    "readings",
     "description",
     "period_start",
     "period_end",
@@ -67,48 +68,86 @@ _COLUMNS = (
     "unit_price",
     "net",
     "tax_percent",
+    "readings",
     "working",
 )
+_COPY = f"COPY billing_invoiceline ({', '.join(_COLUMNS)}) FROM STDIN"
 
 
 def _copy(drafted: list[tuple[Invoice, Bill]]) -> None:
     """Write new lines by COPY: their workings are long, and quoting them into a statement takes longer than all the rest."""
     if not drafted:
         return
-    with connection.cursor() as cursor, cursor.copy(f"COPY billing_invoiceline ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         for draft, bill in drafted:
-            for line in bill.lines:
-                *facts, working = _facts(line)
-                copy.write_row((draft.pk, line.position, *facts, json.dumps(working, ensure_ascii=False)))
+            for position, line in enumerate(bill.lines, start=1):
+                *facts, working = facts_of(line)
+                copy.write_row((draft.pk, position, *facts, json.dumps(working, ensure_ascii=False)))
 
 
 def _draft_lines(drafts: Iterable[Invoice]) -> dict[int, list[tuple[Any, ...]]]:
+    """Return what the lines of ``drafts`` say, in their order, as `facts_of` does."""
     present: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for line in InvoiceLine.objects.filter(invoice__in=list(drafts)).order_by("invoice_id", "position").iterator(chunk_size=2000):
-        present[line.invoice_id].append(_facts(line))
+    if ids := [draft.pk for draft in drafts]:
+        rows = InvoiceLine.objects.filter(invoice__in=ids).order_by("invoice_id", "position")
+        for draft, *facts in rows.values_list("invoice_id", *_COLUMNS[2:]).iterator(chunk_size=2000):
+            present[draft].append(tuple(facts))
     return present
 
 
-def _facts(line: InvoiceLine) -> tuple[Any, ...]:
+def _say_the_same(lines: list[Line], present: list[tuple[Any, ...]]) -> bool:
+    """Say whether ``lines`` are those of the draft; in which order a line keeps its readings is the database's matter."""
+    wanted = [facts_of(line) for line in lines]
+    return wanted == present or [_in_order(facts) for facts in wanted] == [_in_order(facts) for facts in present]
+
+
+def _in_order(facts: tuple[Any, ...]) -> tuple[Any, ...]:
+    *rest, readings, working = facts
+    return (*rest, readings and readings_of(readings, ""), working)
+
+
+def facts_of(line: Line) -> tuple[Any, ...]:
     """Return what makes a line the same as another: its columns but for the invoice and the position, in order."""
+    due = line.due
     return (
         line.subscription_id,
+        line.order_key,
+        line.product_group_id,
         line.item,
         line.edition,
         line.part,
-        line.order_key,
-        line.product_group_id,
-        line.readings,
         line.description,
-        line.period_start,
-        line.period_end,
-        line.quantity,
-        line.unit,
-        line.unit_price,
-        line.net,
+        line.days.start,
+        line.days.end,
+        due.quantity,
+        due.unit,
+        due.unit_price,
+        due.net,
         line.tax_percent,
+        due.readings,
         line.working,
     )
+
+
+def write_one(
+    *, seller: Organization, bill: Bill, kind: str, period: Period, run: BillingRun | None = None, at: datetime
+) -> Invoice:
+    """Write one document, a draft of ``kind`` for ``period`` with the lines of ``bill``; the caller has locked the buyer."""
+    draft = Invoice(
+        kind=kind,
+        seller=seller,
+        buyer_id=bill.buyer_id,
+        venture_id=bill.venture_id,
+        run=run,
+        currency=bill.currency,
+        period_start=period.start,
+        period_end=period.end,
+        created_at=at,
+    )
+    _total(draft, bill)
+    draft.save(force_insert=True)
+    _copy([(draft, bill)])
+    return draft
 
 
 def _remove(drafts: list[Invoice]) -> None:
@@ -134,9 +173,10 @@ def _total(draft: Invoice, bill: Bill) -> None:
     by_tax: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for line in bill.lines:
         for name, percent in line.working["taxes"]:
-            by_tax[name, percent] += line.net
+            by_tax[name, percent] += line.due.net
     amounts = {tax: round_money(net * Decimal(tax[1]) / 100, bill.currency) for tax, net in by_tax.items()}
-    draft.net = sum((line.net for line in bill.lines), Decimal(0))
+    draft.tax_category, draft.tax_note = bill.treatment.category, bill.treatment.reason
+    draft.net = sum((line.due.net for line in bill.lines), Decimal(0))
     draft.tax = sum(amounts.values(), Decimal(0))
     draft.gross = draft.net + draft.tax
     draft.taxes = [

@@ -1,15 +1,12 @@
-"""What rating needs of the rows, read for many accounts at once: the number of queries does not grow with accounts or usage."""
+"""Rate cards, exchange rates and taxes of a month, read for many accounts at once: the number of queries grows with nothing."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import DecimalField, F, Func
-
-from billing.models import ExchangeRate, Rate, RateCard, UsageRecord
-from billing.rating import RateTerms, Reading, UsageSeries
+from billing.models import ExchangeRate, Rate, RateCard
+from billing.rating import PriceChain, RateTerms, Tariff, Tier
 from catalog.models import ProductGroup
 from common.errors import DomainError
 from common.periods import Period
@@ -46,15 +43,18 @@ class PriceBook:
     cards: dict[int, Card]
     exchange_rates: dict[tuple[str, str], Decimal]
     taxes: dict[int, tuple[TaxTerms, ...]]
+    group_names: dict[int, str]
+    _tariffs: dict[tuple[int, PriceChain], Tariff] = field(default_factory=dict)
 
-    def card_of(self, group: ProductGroup) -> Card:
+    def card_of(self, product_group: int) -> Card:
         """
-        Return the card of ``group``: the last version of the month, else of the latest month before.
+        Return the card of a product group: the last version of the month, else of the latest month before.
 
         :raises MissingRateCard: there is none.
         """
-        if (card := self.cards.get(group.pk)) is None:
-            raise MissingRateCard(f"“{group}” has no rate card for {self.period} nor for any month before. Import one.")
+        if (card := self.cards.get(product_group)) is None:
+            name = self.group_names.get(product_group, "")
+            raise MissingRateCard(f"“{name}” has no rate card for {self.period} nor for any month before. Import one.")
         return card
 
     def exchange_rate(self, base: str, quote: str) -> Decimal:
@@ -71,41 +71,17 @@ class PriceBook:
             )
         return rate
 
+    def tariff(self, product_group: int, chain: PriceChain) -> Tariff:
+        """Return the group's card as buyers pay it who buy along ``chain``; made once for all of them."""
+        if (tariff := self._tariffs.get((product_group, chain))) is None:
+            tariff = self._tariffs[product_group, chain] = Tariff(self.card_of(product_group).rates, chain)
+        return tariff
+
 
 def price_book(product_groups: Collection[int], period: Period) -> PriceBook:
     """Read the cards, exchange rates and taxes that count for ``product_groups`` in ``period``."""
-    return PriceBook(period, _cards(product_groups, period), _exchange_rates(period), _taxes(product_groups))
-
-
-def usage_by_tenant(tenants: Collection[int], period: Period) -> dict[int, list[UsageSeries]]:
-    """Read all production readings of ``tenants`` in ``period``."""
-    found: dict[int, list[UsageSeries]] = defaultdict(list)
-    for tenant, series in _stream_usage(tenants, period):
-        found[tenant].append(series)
-    return found
-
-
-def _stream_usage(tenants: Collection[int], period: Period) -> Iterator[tuple[int, UsageSeries]]:
-    """Give one row per tenant, item, edition and storage, its days put together by the database."""
-    series = (
-        UsageRecord.objects.filter(tenant__in=tenants, day__gte=period.start, day__lt=period.end)
-        .order_by()
-        .values_list("tenant_id", "item", "edition", "infra_id", "measurement_unit", "is_range")
-        .annotate(
-            days=ArrayAgg("day", order_by="day"),
-            absolutes=ArrayAgg(_without_zeros("absolute"), order_by="day"),
-            deltas=ArrayAgg(_without_zeros("delta"), order_by="day"),
-            reports=ArrayAgg("report_id", order_by="day"),
-            lines=ArrayAgg("report_line", order_by="day"),
-        )
-    )
-    for tenant, item, edition, infra, unit, is_range, days, absolutes, deltas, reports, lines in series.iterator(chunk_size=2000):
-        readings = list(map(Reading, days, absolutes, deltas, reports, lines))
-        yield tenant, UsageSeries(item, edition, infra, unit, is_range, readings)
-
-
-def _without_zeros(column: str) -> Func:
-    return Func(F(column), function="trim_scale", output_field=DecimalField())
+    names = dict(ProductGroup.objects.filter(pk__in=product_groups).values_list("pk", "name"))
+    return PriceBook(period, _cards(product_groups, period), _exchange_rates(period), _taxes(product_groups), names)
 
 
 def _cards(product_groups: Collection[int], period: Period) -> dict[int, Card]:
@@ -117,14 +93,39 @@ def _cards(product_groups: Collection[int], period: Period) -> dict[int, Card]:
         .select_related("product_group")
     )
     found = {card.pk: card for card in cards}
-    terms: dict[int, list[RateTerms]] = defaultdict(list)
-    rates = Rate.objects.filter(rate_card__in=list(found)).order_by("rate_card_id", "line")
-    for rate in rates.values_list("rate_card_id", "item", "edition", "unit", "cost", "price", "aggregation"):
-        card = found[rate[0]]
-        terms[card.pk].append(RateTerms(*rate[1:], str(card), card.currency, card.exchange_rate, card.base_currency))
+    rows: dict[int, list[Rate]] = defaultdict(list)
+    for rate in Rate.objects.filter(rate_card__in=list(found)).order_by("rate_card_id", "line"):
+        rows[rate.rate_card_id].append(rate)
     return {
-        card.product_group_id: Card(_sentence(card, period), card.base_currency, tuple(terms[card.pk])) for card in found.values()
+        card.product_group_id: Card(_sentence(card, period), card.base_currency, terms_of(card, rows[card.pk]))
+        for card in found.values()
     }
+
+
+def terms_of(card: RateCard, rates: list[Rate]) -> tuple[RateTerms, ...]:
+    """Return ``rates`` as rating wants them: the rows of one item and edition are the tiers of one rate."""
+    grouped: dict[tuple[str, str], list[Rate]] = defaultdict(list)
+    for rate in rates:
+        grouped[rate.item, rate.edition].append(rate)
+    return tuple(_terms(card, sorted(rows, key=lambda row: row.tier_from)) for rows in grouped.values())
+
+
+def _terms(card: RateCard, rows: list[Rate]) -> RateTerms:
+    first = rows[0]
+    return RateTerms(
+        item=first.item,
+        edition=first.edition,
+        unit=first.unit,
+        cost=first.cost,
+        price=first.price,
+        aggregation=first.aggregation,
+        card=str(card),
+        currency=card.currency,
+        exchange_rate=card.exchange_rate,
+        base_currency=card.base_currency,
+        mode=first.tier_mode,
+        tiers=tuple(Tier(row.tier_from, row.tier_to, row.cost, row.price) for row in rows) if first.tier_mode else (),
+    )
 
 
 def _sentence(card: RateCard, period: Period) -> str:

@@ -1,5 +1,6 @@
 """Fixed prices by the month and day: worked out by hand, and rules that hold for every price."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -22,7 +23,7 @@ def price(
 
 
 def terms(*prices: DatedPrice, quantity: int = 1, term_months: int = 1, charged_from: date = date(2026, 1, 1)) -> Terms:
-    return Terms(quantity, term_months, charged_from, "msp", prices)
+    return Terms(charged_from, "msp", [replace(one, quantity=quantity, term_months=term_months) for one in prices])
 
 
 def nets(found: list[FixedCharge], currency: str = "EUR") -> list[Decimal]:

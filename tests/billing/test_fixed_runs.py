@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Organization
-from billing.models import BillingRun, ExchangeRate, Invoice, InvoiceLine, ParkedAccount
+from billing.models import BillingRun, ExchangeRate, Invoice, InvoiceLine, ParkedAccount, Subscription
 from billing.operations.invoices import issue_invoice
 from billing.operations.runs import run_billing
 from billing.queries.explaining import explain
@@ -190,6 +190,7 @@ def test_prices_of_one_sale_in_two_currencies_park_the_account(personas: Persona
 
 def test_a_level_without_a_price_parks_the_account(personas: Personas) -> None:
     subscription = subscribe_fixed(personas.resellers_customer, sold_at("16", level=Level.WHOLESALE))
+    bill(personas.msp)
 
     bill(personas.reseller)
 
@@ -197,13 +198,15 @@ def test_a_level_without_a_price_parks_the_account(personas: Personas) -> None:
     assert reason == f"{subscription} has a fixed price, but none that is valid from 2026-10-01 on."
 
 
-def test_a_prepaid_subscription_is_never_passed_over_in_silence(personas: Personas) -> None:
-    plan = factories.FixedPlanFactory(billing_model="prepaid", status="draft")
-    subscribe(personas.direct_customer, plan, billing_model="prepaid")
+def test_a_prepaid_term_is_no_matter_of_the_month(personas: Personas) -> None:
+    plan = factories.FixedPlanFactory(billing_model="prepaid")
+    subscription = subscribe_fixed(personas.direct_customer, sold_at("20"), plan=plan)
+    Subscription.objects.filter(pk=subscription.pk).update(billing_model="prepaid")
 
     bill(personas.msp)
 
-    assert "is prepaid" in ParkedAccount.objects.get().reason
+    assert not InvoiceLine.objects.exists()
+    assert not ParkedAccount.objects.exists()
 
 
 def test_fixed_and_metered_services_of_a_buyer_are_on_one_invoice_that_sums_up(personas: Personas) -> None:
@@ -274,9 +277,10 @@ def test_a_resellers_customer_is_told_what_it_pays_and_not_what_the_reseller_doe
     steps = walk(amounts, Level.RETAIL, markup=Markup(percent=Decimal(50)))
     retail = SoldPrice(Level.RETAIL, "EUR", steps[-1].amounts, steps)
     subscribe_fixed(personas.resellers_customer, sold_at("240", level=Level.WHOLESALE), retail, term_months=12)
+    bill(personas.msp)
     bill(personas.reseller)
 
-    why = explain(InvoiceLine.objects.get(), personas.carol)
+    why = explain(InvoiceLine.objects.get(invoice__seller=personas.reseller), personas.carol)
 
     assert [(price.words, price.amount, price.per) for price in why.prices] == [
         ("Sold at", Decimal(360), "unit and 12 months"),

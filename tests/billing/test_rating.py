@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.rating import Level, PriceChain, Rated, RateTerms, Reading, UnitMismatch, UsageSeries, exact_product, plain, rate
+from billing.measuring import Measured, Reading, measured_of, readings_of
+from billing.rating import Level, PriceChain, Rated, RateTerms, Stretch, Tariff, UnitMismatch, exact_product, plain
+from billing.rating import rate as rate_by
 from common.money import round_money
 from common.periods import Period
 
@@ -29,14 +31,14 @@ def series(
     is_range: bool = False,
     deltas: Sequence[int] | None = None,
     start: date = date(2026, 10, 1),
-) -> UsageSeries:
+) -> Measured:
     """Readings of consecutive days from ``start`` on."""
     added = deltas or [0] * len(levels)
     readings = [
         Reading(start + timedelta(days=n), Decimal(level), Decimal(delta), 7, n + 2)
         for n, (level, delta) in enumerate(zip(levels, added, strict=True))
     ]
-    return UsageSeries(item, edition, infra, unit, is_range, readings)
+    return measured_of(readings, item=item, edition=edition, storage=infra, measurement_unit=unit, is_range=is_range)
 
 
 def terms(
@@ -65,6 +67,10 @@ def chain(
     exchange_rate: str = "1",
 ) -> PriceChain:
     return PriceChain("EUR", currency, Decimal(exchange_rate), Decimal(discount), Decimal(markup), Decimal(retail_discount), level)
+
+
+def rate(usage: Sequence[Measured], rates: Sequence[RateTerms], days: Period, at: PriceChain) -> Rated:
+    return rate_by(usage, Tariff(rates, at), Stretch(days))
 
 
 def net(rated: Rated, currency: str = "EUR") -> Decimal:
@@ -144,17 +150,6 @@ def test_the_last_level_is_that_of_the_last_day_with_a_reading() -> None:
     assert rated.charges[0].quantity == Decimal(50)
 
 
-def test_only_the_days_of_the_billed_part_count() -> None:
-    usage = [series(*[100 * GIB] * 31)]
-    from_the_22nd = Period(date(2026, 10, 22), date(2026, 11, 1))
-
-    rated = rate(usage, [terms(aggregation="average")], from_the_22nd, chain())
-
-    (charge,) = rated.charges
-    assert charge.quantity == Decimal(100)  # 10 days of 100 GiB, by 10 days
-    assert [reading[0] for reading in charge.working["readings"]] == [f"2026-10-{day}" for day in range(22, 32)]
-
-
 def test_range_items_are_billed_by_what_was_added_unless_the_rate_says_otherwise() -> None:
     shipped = series(3, 5, unit="", is_range=True, deltas=[3, 2], item="drives_shipped_to_cloud", edition="")
 
@@ -205,9 +200,9 @@ def test_retail_working_does_not_hold_the_sellers_cost() -> None:
 def test_the_working_names_every_reading_with_its_report_and_line() -> None:
     (charge,) = rate([series(GIB, 2 * GIB, infra="storage-1")], [terms()], OCTOBER, chain()).charges
 
-    assert charge.working["readings"] == [
-        ["2026-10-01", "1073741824", 7, 2, "storage-1"],
-        ["2026-10-02", "2147483648", 7, 3, "storage-1"],
+    assert readings_of(charge.readings, "last") == [
+        ["2026-10-01", 1073741824, 7, 2, "storage-1"],
+        ["2026-10-02", 2147483648, 7, 3, "storage-1"],
     ]
 
 
