@@ -150,6 +150,9 @@ class OrganizationAdmin(BssAdmin):
             *related(request, "billing.view_subscription", "Subscriptions", "billing_subscription_changelist", mine),
             *related(request, "provisioning.view_tenant", "Tenants", "provisioning_tenant_changelist", mine),
             *related(request, "billing.view_invoice", "Invoices", "billing_invoice_changelist", mine),
+            *related(request, "billing.view_payment", "Payments", "billing_payment_changelist", mine),
+            *related(request, "billing.view_payment", "Open items", "billing_open_items", f"buyer={row.number}"),
+            *related(request, "billing.add_payment", "Record payment", "billing_payment_record", f"buyer={row.number}"),
             *related(request, "accounts.view_invitation", "Invitations", "accounts_invitation_changelist", mine),
             *related(request, "accounts.add_invitation", "Invite a person", "accounts_invitation_add", f"organization={row.pk}"),
         ]

@@ -156,6 +156,9 @@ SECTIONS: dict[str, list[Entry]] = {
     "Billing": [
         _list("Billing runs", "play_circle", "billing.billingrun"),
         _list("Invoices", "request_quote", "billing.invoice", "drafts"),
+        _list("Payments", "payments", "billing.payment"),
+        _list("Bank statements", "account_balance_wallet", "billing.bankstatement"),
+        Entry("Open items", "hourglass_bottom", "billing_open_items", "billing.view_payment"),
         _list("Parked accounts", "report", "billing.parkedaccount", "parked"),
         _list("Usage", "monitoring", "billing.usagerecord"),
         _list("Unmapped usage", "help", "billing.unmappedusage", "unmapped"),

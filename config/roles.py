@@ -27,6 +27,7 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         "provisioning.password": ("show",),
         "billing.subscription": READ,
         "billing.invoice": READ,
+        "billing.payment": READ,
         "catalog.*": READ,
     },
     "Product managers": {
@@ -44,6 +45,8 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         "billing.ratecard": WRITE,
         "billing.exchangerate": (*WRITE, "delete"),
         "billing.billingrun": WRITE,
+        "billing.payment": WRITE,
+        "billing.bankstatement": ("view", "add"),
         "billing.invoice": ("view", "issue"),
         "reconciliation.*": WRITE,
         "accounts.organization": READ,

@@ -30,6 +30,11 @@ class OpenInvoice:
     open_amount: Decimal
     days_overdue: int
 
+    @property
+    def bucket(self) -> int:
+        """The index into `BUCKETS`."""
+        return bucket_of(self.days_overdue)
+
 
 @dataclass(slots=True)
 class Balance:
@@ -120,7 +125,7 @@ def balances(seller: Organization, *, today: date, buyers: Iterable[Organization
         balance = of(invoice.buyer, invoice.currency)
         one = _open_invoice(invoice, today)
         balance.invoices.append(one)
-        balance.buckets[bucket_of(one.days_overdue)] += one.open_amount
+        balance.buckets[one.bucket] += one.open_amount
     for payment in _with_rest(seller, **narrowed).select_related("buyer"):
         of(payment.buyer, payment.currency).credit += payment.rest
     return sorted(found.values(), key=lambda balance: (balance.buyer.name.casefold(), balance.buyer.pk, balance.currency))
