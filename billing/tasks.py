@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
-from billing.operations import runs, subscriptions, usage
+from billing.operations import estimates, runs, subscriptions, usage
 from common import clock
 
 
@@ -12,6 +12,18 @@ from common import clock
 def collect_usage(**_ignored: Any) -> None:
     """Ask for the usage of every day not covered yet, and load the reports that are ready."""
     usage.collect_due(at=clock.now())
+
+
+@shared_task(name="billing.load_reports", time_limit=3600)
+def load_reports(**_ignored: Any) -> None:
+    """Go on with the usage reports that are due: ask for them, look whether they are ready, load them."""
+    usage.load_due(at=clock.now())
+
+
+@shared_task(name="billing.refresh_estimates", time_limit=3600)
+def refresh_estimates(**_ignored: Any) -> None:
+    """Ask the vendor what is used now, for estimates."""
+    estimates.refresh_estimates(at=clock.now())
 
 
 @shared_task(name="billing.bill_last_month", time_limit=3600)

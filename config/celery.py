@@ -34,6 +34,11 @@ app.conf.beat_schedule = {
     "provisioning.inspect_all": {"task": "provisioning.inspect_all", "schedule": crontab(minute=15, hour=1)},
     # Asks the vendor for yesterday's usage and loads what is ready. Missed: the next round asks for every day still open.
     "billing.collect_usage": {"task": "billing.collect_usage", "schedule": crontab(minute="*/10", hour="6-23")},
+    # Goes on with usage reports that are under way or were asked for by hand. Missed: a few seconds later.
+    "billing.load_reports": {"task": "billing.load_reports", "schedule": timedelta(seconds=20)},
+    # Reads what is used now, for estimates; the vendor renews that every five to six hours. Missed: the old ones stay, with their
+    # moment, until the next round, or by hand, “Refresh now”.
+    "billing.refresh_estimates": {"task": "billing.refresh_estimates", "schedule": crontab(minute=10, hour="7,13,19")},
     # Ends the billing of services that ended at the vendor's side. Missed: the next round; billing ends as of the same day.
     "billing.end_orphaned": {"task": "billing.end_orphaned", "schedule": timedelta(minutes=10)},
     # Ends free trials whose days are over. Missed: the next round; billing begins on the day promised. What was ended early by hand

@@ -54,6 +54,7 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         "provisioning.*": READ,
         "provisioning.hold": ("view", "place"),
         "ordering.order": READ,
+        "provisioning.usage": ("collect",),
     },
 }
 

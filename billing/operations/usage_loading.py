@@ -30,6 +30,7 @@ from provisioning.locks import REPORT
 from provisioning.models import VendorReport
 from provisioning.operations import reports
 from provisioning.operations.report_progress import Progress, progress_of
+from provisioning.vendor import NotConnected
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def _load_or_say_why(report: VendorReport, file: Iterable[bytes] | None, *, at: 
         with progress_of(report.pk, at=at) as progress:
             pieces = reports.pieces(report, on_read=progress.packed) if file is None else file
             loaded = _load(report, pieces, progress, at=at)
-    except AcronisError as error:
+    except (AcronisError, NotConnected) as error:
         reports.put_off(report, error, at=at)
         logger.warning("report put off", extra={"report": report.pk})
     except ReportRefused as refusal:

@@ -67,7 +67,7 @@ def advance(*, report_id: int, at: datetime) -> VendorReport:
                 _look(report, at=at)
     except Busy:
         return report
-    except AcronisError as error:
+    except (AcronisError, vendor.NotConnected) as error:
         put_off(report, error, at=at)
     return report
 
@@ -78,19 +78,20 @@ def pieces(report: VendorReport, *, on_read: Callable[[int], None] = lambda size
 
     :param on_read: is told the size of each piece of the packed file as it comes in.
     :raises AcronisError: the download broke or the file is damaged; what came before it must be thrown away.
+    :raises NotConnected: the service manager's address is not one of a data centre.
     """
     client = vendor.connect(report.service_manager)
     return client.reports.pieces(str(report.vendor_id), str(report.stored_id), on_read=on_read)
 
 
-def put_off(report: VendorReport, error: AcronisError, *, at: datetime) -> None:
+def put_off(report: VendorReport, error: AcronisError | vendor.NotConnected, *, at: datetime) -> None:
     """Keep ``error`` on the report and set its next try, or FAILED where trying again has no point any more."""
     report.error, report.stage = str(error)[:1000], ""
     if not isinstance(error, NotSent) and not _is_too_early(error, at):  # neither was a try
         report.attempts += 1
     if _is_too_early(error, at):
         report.next_try_at = datetime.combine(at.astimezone(UTC).date(), USAGE_READY_AT, tzinfo=UTC)
-    elif error.retryable and report.attempts < ATTEMPTS:
+    elif isinstance(error, AcronisError) and error.retryable and report.attempts < ATTEMPTS:
         pause = BACKOFF[min(max(report.attempts - 1, 0), len(BACKOFF) - 1)]
         report.next_try_at = at + max(pause, timedelta(seconds=error.retry_after or 0))
     else:
@@ -137,5 +138,5 @@ def _ask_anew(report: VendorReport, reason: str, *, at: datetime) -> None:
     report.move_to(VendorReport.Status.WISHED if report.attempts < ATTEMPTS else VendorReport.Status.FAILED)
 
 
-def _is_too_early(error: AcronisError, at: datetime) -> bool:
+def _is_too_early(error: Exception, at: datetime) -> bool:
     return isinstance(error, BadRequest) and at.astimezone(UTC).time() < USAGE_READY_AT

@@ -7,6 +7,10 @@ from provisioning.acronis.types.offering_items import Quota
 from provisioning.acronis.types.reading import Fields
 
 
+# What is used up instead of held: reports mark it `is_range`, `/usages` does not. By their usage names, which editions share.
+RANGE_USAGES = frozenset({"compute_points", "notarizations", "esignatures", "drives_shipped_to_cloud", "drives_shipped_from_cloud"})
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """
@@ -55,6 +59,16 @@ class Usage:
             quota=None if quota is None else Quota.from_json(quota),
             is_on=item.truth("status", absent=True),
         )
+
+    @property
+    def is_range(self) -> bool:
+        """Whether it is used up, and so counted since the first of the month instead of being a level."""
+        return self.usage_name in RANGE_USAGES
+
+    @property
+    def present(self) -> int:
+        """What a daily report says as ``absolute``: the level, or what was used up since the first of the month."""
+        return self.value if self.is_range else self.absolute_value
 
 
 @dataclass(frozen=True, slots=True)
