@@ -11,7 +11,8 @@ from django.utils import timezone
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from billing.admin.rate_card_imports import RateCardImportPages, tier_words
+from billing.admin.rate_card_imports import tier_words
+from billing.admin.rate_card_what_if import WhatIfPages
 from billing.forms import MONTH_NAMES, ExchangeRateForm
 from billing.models import ExchangeRate, Rate, RateCard
 from billing.operations import exchange_rates
@@ -79,7 +80,7 @@ class RateInline(LedgerInline, TabularInline):
 
 
 @admin.register(RateCard)
-class RateCardAdmin(RateCardImportPages):
+class RateCardAdmin(WhatIfPages):
     """Never edited: a correction is imported as the next version."""
 
     list_display = (
@@ -109,6 +110,9 @@ class RateCardAdmin(RateCardImportPages):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).annotate(rate_count=Count("rates"))
+
+    def related_lists(self, request: HttpRequest, row: RateCard) -> list[tuple[str, str]]:
+        return [("What would customers have paid?", self.url_of(row, "card_what_if"))]
 
     @display(description="month", ordering="month")
     def month_shown(self, card: RateCard) -> str:

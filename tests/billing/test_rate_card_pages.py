@@ -1,8 +1,9 @@
-"""Rate cards in the back office: uploaded, looked at, confirmed."""
+"""Rate cards in the back office: uploaded, looked at, confirmed; and what customers would have paid."""
 
 import csv
 import io
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -13,7 +14,7 @@ from common import clock
 from provisioning.models import VendorOfferingItem
 from tests import factories
 from tests.billing import making, sheets
-from tests.billing.making import NOVEMBER_1
+from tests.billing.making import GIB, NOVEMBER_1, OCTOBER
 
 IMPORT = "admin:billing_ratecard_import"
 
@@ -257,3 +258,105 @@ def test_a_draft_is_for_those_who_may_import(personas, group):
         assert personas.client("mira").get(url).status_code == 403
         assert personas.client("mira").post(url).status_code == 403
     assert personas.client("bert").get(reverse("admin:billing_ratecard_preview", args=[10**9])).status_code == 404
+
+
+# --- What if ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def used(personas, group):
+    """Dora used 100 GiB in October, a customer of Alice's 200, at 0.07; Alice pays 20 % less and takes 50 % more."""
+    plan = group.plans.get()
+    making.rate_card(group)
+    direct = making.subscribe(personas.direct_customer, plan)
+    resold = making.subscribe(
+        personas.resellers_customer, plan, partner_discount_percent=Decimal(20), retail_markup_percent=Decimal(50)
+    )
+    making.use(direct, 100 * GIB)
+    making.use(resold, 200 * GIB)
+    return group
+
+
+def cheaper(client, group):
+    """Upload a card that is a cent cheaper per GiB."""
+    row = ("pg_base_storage", "pck_per_gigabyte", "GiB", 0.03, 0.06)
+    return upload(client, group, file=file(sheets.workbook([row])))
+
+
+def test_what_if_shows_both_levels_before_anything_is_confirmed(personas, used):
+    client = personas.client("bert")
+    page = cheaper(client, used)
+
+    answer = client.get(page.context["urls"]["what_if"])
+
+    assert [(row.customer.name, row.level.value, row.now, row.then) for row in answer.context["rows"]] == [
+        ("Café Carol", "wholesale", Decimal("11.20"), Decimal("9.60")),
+        ("Café Carol", "retail", Decimal("16.80"), Decimal("14.40")),
+        ("Dora Design", "msp", Decimal("7.00"), Decimal("6.00")),
+    ]
+    assert [(total.is_retail, total.now, total.then) for total in answer.context["totals"]] == [
+        (False, Decimal("18.20"), Decimal("15.60")),
+        (True, Decimal("16.80"), Decimal("14.40")),
+    ]
+    assert "-14.29 %" in answer.content.decode()
+    assert RateCard.objects.count() == 1
+
+
+def test_what_if_is_exported_whole(personas, used):
+    client = personas.client("bert")
+    page = cheaper(client, used)
+
+    answer = client.get(reverse("admin:billing_ratecard_what_if_csv", args=[page.context["draft"].pk]))
+
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    assert [(row["customer"], row["level"], row["difference"], row["percent"]) for row in rows] == [
+        ("Café Carol", "wholesale", "-1.60", "-14.29"),
+        ("Café Carol", "retail", "-2.40", "-14.29"),
+        ("Dora Design", "msp", "-1.00", "-14.29"),
+    ]
+
+
+def test_what_if_of_a_confirmed_card_is_held_against_the_one_before(personas, used):
+    client = personas.client("bert")
+    confirm(client, cheaper(client, used))
+    card = RateCard.objects.get(version=2)
+
+    answer = client.get(reverse("admin:billing_ratecard_card_what_if", args=[card.pk]))
+
+    assert answer.context["other"].present == RateCard.objects.get(version=1)
+    assert sum(row.difference for row in answer.context["rows"]) == Decimal("-5.00")
+
+
+def test_without_any_card_what_if_says_why_there_is_nothing_to_compare(personas, used):
+    client = personas.client("bert")
+    page = cheaper(client, used)
+
+    answer = client.get(page.context["urls"]["what_if"], {"month": "2026-08"})
+
+    assert answer.context["other"].present is None
+    assert "Nothing of Cyber Protect was billed by use in August 2026" in answer.content.decode()
+
+
+def test_rows_that_cannot_be_rated_say_why_and_leave_the_totals(personas, used):
+    client = personas.client("bert")
+    personas.direct_customer.currency = "JPY"
+    personas.direct_customer.save(update_fields=["currency"])
+    page = cheaper(client, used)
+
+    answer = client.get(page.context["urls"]["what_if"])
+
+    assert "There is no exchange rate from EUR to JPY valid on 2026-10-31" in answer.content.decode()
+    assert [total.unsaid for total in answer.context["totals"] if total.currency == "JPY"] == [1]
+
+
+def test_the_number_of_queries_does_not_depend_on_customers(personas, used, django_assert_max_num_queries):
+    client = personas.client("bert")
+    page = cheaper(client, used)
+    plan = used.plans.get()
+    for n in range(8):
+        making.use(making.subscribe(factories.OrganizationFactory(), plan), n * GIB, days=[OCTOBER.last_day])
+
+    with django_assert_max_num_queries(45):
+        answer = client.get(page.context["urls"]["what_if"])
+
+    assert len(answer.context["rows"]) == 11
