@@ -1,4 +1,4 @@
-"""What the services of the organization acted for used: by item and day with charts, and the two reports with their files."""
+"""What the services of the organization acted for use: the running month, by item and day, and the two reports with their files."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -6,19 +6,64 @@ from typing import Any, cast
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.access import member_required
 from accounts.acting import membership_of
+from accounts.models import Organization
 from billing import usage_asked, usage_files
-from billing.queries import metered
+from billing.models import Subscription
+from billing.queries import consumption, metered
 from billing.usage_asked import Asked
 from billing.views.services import visible_services
 from common import clock
 
 PAGE_LENGTH = 100
+SERVICES_A_PAGE = 25
+TOO_MANY = f"That is more than {metered.MOST_ROWS:,} readings. Choose one service, then export again."
+
+
+@member_required
+@require_safe
+@never_cache
+def usage(request: HttpRequest) -> HttpResponse:
+    """Show what the running month costs so far and is expected to cost, altogether and by service."""
+    reader = membership_of(request).organization
+    found = consumption.consumption(reader, _services(request), _today(request))
+    is_reseller = reader.kind == Organization.Kind.RESELLER
+    context = {
+        "found": found,
+        "page": Paginator(found.services, SERVICES_A_PAGE).get_page(request.GET.get("page")),
+        "is_reseller": is_reseller,
+        "bought_heading": "What you are going to be invoiced" if is_reseller else "What this month costs you",
+    }
+    return TemplateResponse(request, "billing/usage.html", context)
+
+
+@member_required
+@require_safe
+@never_cache
+def summary(request: HttpRequest) -> HttpResponse:
+    """The running month in two figures: a fragment other pages ask for; the page itself without script."""
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("billing:usage")
+    found = consumption.consumption(membership_of(request).organization, _services(request), _today(request))
+    return TemplateResponse(request, "billing/_usage_summary.html", {"found": found})
+
+
+@member_required
+@require_safe
+@never_cache
+def panel(request: HttpRequest, number: str) -> HttpResponse:
+    """The running month of one service: a fragment of its page; its usage by item and day without script."""
+    subscription = get_object_or_404(visible_services(request), number=number)
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("billing:usage_service", number=number)
+    found = consumption.consumption(membership_of(request).organization, [subscription], _today(request))
+    return TemplateResponse(request, "billing/_usage_panel.html", {"found": found, "subscription": subscription})
 
 
 @member_required
@@ -29,8 +74,7 @@ def report(request: HttpRequest) -> HttpResponse:
 
     ``report`` (summary, days), ``service``, ``month`` (YYYY-MM) and ``item`` choose; ``export=csv`` gives all of it as a file.
     """
-    services = list(visible_services(request).order_by("consumer__name", "pk"))
-    asked = usage_asked.read(request.GET, services, today=_today(request))
+    asked = usage_asked.read(request.GET, _services(request), today=_today(request))
     parts = metered.parts(asked.chosen, asked.period)
     days = metered.DayRows(parts, item=asked.item)
     is_export = request.GET.get("export") == "csv" and not asked.refusal
@@ -65,15 +109,16 @@ def service(request: HttpRequest, number: str) -> HttpResponse:
     return TemplateResponse(request, "billing/usage_service.html", context)
 
 
-TOO_MANY = f"That is more than {metered.MOST_ROWS:,} readings. Choose one service, then export again."
-
-
 def csv_file(lines: Iterator[str], name: str, asked: Asked) -> HttpResponse:
     """Send ``lines`` as they are made, under a name that says service and month."""
     of = f"-{asked.service}" if asked.service else ""
     headers = {"Content-Disposition": f'attachment; filename="{name}{of}-{asked.period}.csv"'}
     # An answer like any other; Django's two kinds only share a base that its decorators do not name.
     return cast(HttpResponse, StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers))
+
+
+def _services(request: HttpRequest) -> list[Subscription]:
+    return list(visible_services(request).order_by("consumer__name", "pk"))
 
 
 def _today(request: HttpRequest) -> date:
