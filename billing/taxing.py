@@ -20,13 +20,16 @@ for goods, not for services (Protocol on Ireland, Art. 8), so a buyer there, wit
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from accounts.vat_ids import EU, is_eu_vat_id, vat_country
 
 Category = Literal["S", "Z", "AE", "E", "G", "O"]
 Choice = Literal["automatic", "taxed", "reverse_charge", "exempt"]
 NoteKey = Literal["", "reverse_charge", "outside_eu", "exempt"]
+
+NOTE_KEYS: Final[dict[str, NoteKey]] = {"AE": "reverse_charge", "G": "outside_eu", "E": "exempt"}
+"""Which note an invoice of a category carries; the others carry none."""
 
 _Tax = TypeVar("_Tax")
 
@@ -46,7 +49,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """How an invoice is taxed, and the note it must carry, named by its key in `document_words.NOTES`."""
+    """How an invoice is taxed, and the note it must carry, named by its key in `document_words`."""
 
     category: Category
     note_key: NoteKey = ""

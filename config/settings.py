@@ -213,7 +213,8 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_USER", ""), _mail.g
 EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 20
 POST_OFFICE = {
-    "BACKENDS": {"default": _mail["EMAIL_BACKEND"]},
+    "BACKENDS": {"default": _mail["EMAIL_BACKEND"], "documents": "billing.mailing.DocumentBackend"},
+    "BATCH_SIZE": 20,  # what a worker that is killed while it sends may send twice
     "DEFAULT_PRIORITY": "medium",  # stays in the outbox until a task sends it
     "CELERY_ENABLED": False,
     "MAX_RETRIES": 5,

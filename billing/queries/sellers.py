@@ -18,16 +18,30 @@ def seller_as_printed(invoice: Invoice) -> dict[str, Any]:
     seller = invoice.seller
     told = seller.billing_snapshot()
     if seller.kind == Organization.Kind.MSP:
-        logo, address = invoice.venture.logo, venture_address(invoice.venture)
+        logo = invoice.venture.logo
+        told |= _own_address(invoice.venture)
     else:
         marketplace = Marketplace.objects.select_related("logo").filter(reseller=seller).first()
-        logo, address = marketplace.logo if marketplace else None, []
-    if address:
-        told["address"] = address
-        told["country"] = invoice.venture.country or told["country"]
+        logo = marketplace.logo if marketplace else None
     if logo is not None:
         told["logo"] = logo.sha256
     return told
+
+
+def _own_address(venture: Venture) -> dict[str, Any]:
+    """Return what the venture's own postal address puts in place of the MSP's; nothing where it has none."""
+    address = venture_address(venture)
+    if not address:
+        return {}
+    country = {"country": venture.country} if venture.country else {}
+    return {
+        "address": address,
+        "line1": venture.address_line1,
+        "line2": venture.address_line2,
+        "postcode": venture.postcode,
+        "city": venture.city,
+        **country,
+    }
 
 
 def venture_address(venture: Venture) -> list[str]:

@@ -4,15 +4,18 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
+from django.core.mail import EmailMessage
 from django.db import DatabaseError, InternalError, connection, transaction
-from post_office.models import Email
+from post_office.models import STATUS, Email
 
 from accounts.models import Organization
-from billing import emails
+from accounts.tasks import send_mail
+from billing import emails, mailing
 from billing.models import BillingRun, Invoice, ParkedAccount
-from billing.operations.invoices import AccountParked, DatedTooEarly, NothingToIssue, issue_drafts, issue_invoice
+from billing.operations.invoices import AccountParked, DatedTooEarly, DraftHeld, NothingToIssue, issue_drafts, issue_invoice
 from billing.operations.runs import run_billing
 from tests import factories
+from tests.billing import papers
 from tests.billing.making import GIB, NOVEMBER_1, OCTOBER, rate_card, subscribe, use
 from tests.conftest import Personas
 
@@ -174,3 +177,101 @@ def test_the_history_says_who_issued(draft: Invoice, personas: Personas) -> None
             [draft.pk],
         )
         assert cursor.fetchone() == (str(personas.bert.pk), "issued")
+
+
+# --- What else issuing writes down, and what it refuses ------------------------------------------------------------------------
+
+
+def test_a_held_draft_is_not_issued_before_it_is_released(personas: Personas) -> None:
+    held = papers.draft(personas.direct_customer, held_for="It is twice last month's.")
+
+    with pytest.raises(DraftHeld, match="It is twice last month's"):
+        issue_invoice(invoice_id=held.pk, on=ON, by=None)
+
+    held.refresh_from_db()
+    assert (held.status, held.number) == (Invoice.Status.DRAFT, None)
+
+
+def test_the_language_and_the_note_are_copied_when_it_is_issued(db: None) -> None:
+    buyer = factories.OrganizationFactory(language="de-AT", country="AT")
+    paper = papers.issued(buyer, category="AE")
+    buyer.language = "en"
+    buyer.save()
+
+    paper.refresh_from_db()
+    assert paper.language == "de"
+    assert paper.tax_note.startswith("Steuerschuldnerschaft des Leistungsempfängers")
+
+
+# --- Mails ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "country", "subject", "asked"),
+    [
+        ("en", "DE", "Invoice INV-2026-00001 from Northwind Cloud GmbH", "Please pay 11.90 EUR by 16 Nov 2026."),
+        ("de", "DE", "Rechnung INV-2026-00001 von Northwind Cloud GmbH", "Bitte zahlen Sie 11,90 EUR bis 16.11.2026."),
+        ("fr", "CH", "Facture INV-2026-00001 de Northwind Cloud GmbH", "Merci de régler 11,90 EUR au plus tard le 16 nov. 2026."),
+    ],
+)
+def test_the_mail_speaks_the_buyers_language(db: None, language: str, country: str, subject: str, asked: str) -> None:
+    papers.issued(factories.OrganizationFactory(language=language, country=country))
+
+    email = Email.objects.get()
+    assert email.subject == subject
+    assert asked in email.message
+    assert asked in email.html_message
+    assert f'<html lang="{language}">' in email.html_message
+
+
+def test_a_buyers_name_is_never_read_as_a_template(personas: Personas) -> None:
+    personas.msp.name = '{% now "Y" %} & <b>Co</b>'
+    personas.msp.save()
+
+    papers.issued(personas.direct_customer)
+
+    email = Email.objects.get()
+    assert '{% now "Y" %} & <b>Co</b>' in email.subject
+    assert "<b>Co</b>" not in email.html_message
+
+
+def test_the_pdf_is_attached_when_the_mail_leaves(personas: Personas, mailoutbox: list[EmailMessage]) -> None:
+    paper = papers.issued(personas.direct_customer)
+    emails.credit_note_issued(papers.credited(paper))
+
+    for email in Email.objects.order_by("pk"):
+        email.dispatch()
+
+    by_name = {name: content for message in mailoutbox for name, content, _ in message.attachments}
+    assert list(by_name) == [f"{paper.number}.pdf", f"{paper.number}-CN.pdf"]
+    assert all(content.startswith(b"%PDF") for content in by_name.values())
+    assert all(emails.DOCUMENT_HEADER not in message.extra_headers for message in mailoutbox)
+
+
+def test_a_mail_whose_pdf_cannot_be_drawn_stays_in_the_outbox(
+    personas: Personas, mailoutbox: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper = papers.issued(personas.direct_customer)
+
+    def fails(invoice: Invoice) -> bytes:
+        raise OSError(f"no paper for {invoice.number}")
+
+    monkeypatch.setattr(mailing, "invoice_pdf", fails)
+    email = Email.objects.get()
+    email.dispatch()
+
+    email.refresh_from_db()
+    assert email.status == STATUS.failed
+    assert f"no paper for {paper.number}" in email.logs.get().message
+    assert mailoutbox == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_outbox_sends_each_document_once(mailoutbox: list[EmailMessage]) -> None:
+    papers.issued(factories.OrganizationFactory())
+
+    send_mail()
+    send_mail()
+
+    assert [len(message.attachments) for message in mailoutbox] == [1]
+    assert Email.objects.get().status == STATUS.sent
