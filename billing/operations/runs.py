@@ -11,14 +11,14 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.db import connections, transaction
 from django.db.models import Count, F
 
 from accounts.models import Organization, local_date
 from billing.models import BillingRun, Invoice, ParkedAccount
-from billing.operations import draft_rows, drafts
+from billing.operations import draft_rows, drafts, hold_rules
 from billing.operations.drafts import Findings, Task
 from billing.queries import late
 from billing.queries.rating_inputs import price_book
@@ -58,7 +58,8 @@ def run_billing(
     Bring the drafts of ``seller_id`` for ``period``, a calendar month that is over, to what its buyers owe.
 
     Repeating it writes only what changed since. A buyer that cannot be billed is parked with the reason, keeps what it had,
-    and the run goes on; billed by a later run, it is parked no more. Opens transactions of its own.
+    and the run goes on; billed by a later run, it is parked no more. At the end drafts outside the run's rules are held. Opens
+    transactions of its own.
 
     :param allows_unknown_cost: bill also where the seller's own cost is not known yet; None: as the run's row says.
     :param lanes: how many batches are worked on at a time, each over a connection of its own.
@@ -71,7 +72,9 @@ def run_billing(
     run = _begin(seller, period, accounts_total=len(accounts), allows_unknown_cost=allows_unknown_cost, at=at)
     pass_ = _Pass(run, _task(run, seller), len(accounts), after_batch, at)
     pass_.go_through(_batches(accounts), lanes=lanes)
-    return _finish(run, pass_.findings, at=at)
+    run = _keep_findings(run, pass_.findings)
+    hold_rules.apply_hold_rules(run, at=at)
+    return _finish(run, at=at)
 
 
 def bill_accounts(run_id: int, buyers: Sequence[int], *, at: datetime) -> BillingRun:
@@ -79,11 +82,6 @@ def bill_accounts(run_id: int, buyers: Sequence[int], *, at: datetime) -> Billin
     run = BillingRun.objects.select_related("seller").get(pk=run_id)
     findings = _bill_or_park(run, _task(run, run.seller), sorted(set(buyers)), at=at)
     return _add_findings(run, findings)
-
-
-def bill_last_month(*, at: datetime) -> list[BillingRun]:
-    """Run the billing of the month before ``at`` for every seller, each by its own calendar: the MSP, then its resellers."""
-    return [run_billing(seller_id=seller.pk, period=month_before(local_date(at, seller)), at=at) for seller in sellers()]
 
 
 def sellers() -> list[Organization]:
@@ -115,13 +113,14 @@ def check_period(seller: Organization, period: Period, at: datetime) -> None:
 
 def _accounts(seller: Organization, period: Period) -> dict[int, int]:
     """Return each buyer to look at and the number of its subscriptions: whoever used or was billed something, or has a draft."""
-    counted = drafts.subscriptions_of(seller).billable_in(period).order_by().values_list("buyer").annotate(Count("pk"))
+    subscriptions: Any = drafts.subscriptions_of(seller)
+    counted = subscriptions.billable_in(period).order_by().values_list("buyer").annotate(Count("pk"))
     accounts: dict[int, int] = dict(counted)
     for buyer in Invoice.objects.filter(drafts.of_period(seller, period)).order_by().values_list("buyer", flat=True).distinct():
         accounts.setdefault(buyer, 0)
     changed = late.changed_before(seller, period)
     for month in changed.months:
-        again = drafts.subscriptions_of(seller).billable_in(month).filter(changed.of_month(month))
+        again = subscriptions.billable_in(month).filter(changed.of_month(month))
         for buyer in again.order_by().values_list("buyer", flat=True).distinct():
             accounts.setdefault(buyer, 0)
     return dict(sorted(accounts.items()))
@@ -186,13 +185,22 @@ def _begin(
 
 
 @transaction.atomic(durable=True)
-def _finish(run: BillingRun, findings: Findings, *, at: datetime) -> BillingRun:
+def _keep_findings(run: BillingRun, findings: Findings) -> BillingRun:
     run = BillingRun.objects.locked().get(pk=run.pk)
+    run.rate_cards, run.unrated = sorted(findings.rate_cards), [list(pair) for pair in sorted(findings.unrated)]
+    run.save(update_fields=["rate_cards", "unrated"])
+    return run
+
+
+@transaction.atomic(durable=True)
+def _finish(run: BillingRun, *, at: datetime) -> BillingRun:
+    run = BillingRun.objects.locked().get(pk=run.pk)
+    if run.status == BillingRun.Status.QUEUED:  # asked for anew meanwhile: the next pass ends it
+        return run
     if run.can_move_to(BillingRun.Status.FINISHED):  # of two at once the other may have been first
         run.move_to(BillingRun.Status.FINISHED)
     run.finished_at = run.computed_at = at
-    run.rate_cards, run.unrated = sorted(findings.rate_cards), [list(pair) for pair in sorted(findings.unrated)]
-    run.save(update_fields=["status", "finished_at", "computed_at", "rate_cards", "unrated"])
+    run.save(update_fields=["status", "finished_at", "computed_at"])
     logger.info("billing run finished", extra={"run": run.pk, "seller": run.seller_id, "accounts": run.accounts_total})
     return run
 
