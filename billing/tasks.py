@@ -4,8 +4,9 @@ from typing import Any
 
 from celery import shared_task
 
-from billing.operations import estimates, runs, subscriptions, usage
+from billing.operations import estimates, issuing, run_queue, subscriptions, usage
 from common import clock
+from common.locks import Busy
 
 
 @shared_task(name="billing.collect_usage", time_limit=1800)
@@ -26,10 +27,36 @@ def refresh_estimates(**_ignored: Any) -> None:
     estimates.refresh_estimates(at=clock.now())
 
 
-@shared_task(name="billing.bill_last_month", time_limit=3600)
+@shared_task(name="billing.bill_last_month", time_limit=300)
 def bill_last_month(**_ignored: Any) -> None:
-    """Bring every seller's drafts of the month before to what is owed; running it again writes only what changed since."""
-    runs.bill_last_month(at=clock.now())
+    """Queue the run of the month before for every seller; running it again writes only what changed since."""
+    run_queue.queue_last_month(at=clock.now())
+
+
+@shared_task(name="billing.work_off_run", time_limit=4 * 3600)
+def work_off_run(*, run_id: int, **_ignored: Any) -> None:
+    """Bring the drafts of one run to what is owed."""
+    try:
+        run_queue.work_off(run_id, at=clock.now())
+    except Busy:
+        return  # the worker that is at it looks at the row again before it leaves
+
+
+@shared_task(name="billing.issue_run", time_limit=4 * 3600)
+def issue_run(*, run_id: int, **_ignored: Any) -> None:
+    """Issue the drafts of one run, as somebody asked for."""
+    try:
+        issuing.issue_off(run_id)
+    except Busy:
+        return  # the worker that is at it goes on
+
+
+@shared_task(name="billing.sweep_runs", time_limit=60)
+def sweep_runs(**_ignored: Any) -> None:
+    """Ring for runs, and for issuing, that wait for a worker or were left by one that died."""
+    now = clock.now()
+    run_queue.sweep(at=now)
+    issuing.sweep(at=now)
 
 
 @shared_task(name="billing.end_orphaned", time_limit=300)

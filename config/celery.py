@@ -44,11 +44,13 @@ app.conf.beat_schedule = {
     # Ends free trials whose days are over. Missed: the next round; billing begins on the day promised. What was ended early by hand
     # is billed from the day of the round that sees it.
     "billing.end_trials": {"task": "billing.end_trials", "schedule": timedelta(minutes=10)},
-    # Bills the month before, into drafts. Missed: by hand, `manage.py bill --period`; running it twice changes nothing.
+    # Queues the run of the month before for every seller. Missed: by hand, `manage.py bill --period`; twice changes nothing.
     "billing.bill_last_month": {
         "task": "billing.bill_last_month",
         "schedule": crontab(minute=30, hour=7, day_of_month="1-5"),
     },
+    # Rings for billing runs, and for issuing, that nobody is at: lost messages, killed workers. Missed: a minute later.
+    "billing.sweep_runs": {"task": "billing.sweep_runs", "schedule": timedelta(minutes=1)},
     # Empties the outbox. Missed: mails wait a minute longer.
     "accounts.send_mail": {"task": "accounts.send_mail", "schedule": timedelta(seconds=30)},
 }

@@ -7,15 +7,19 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from billing.models import BillingRun
-from billing.operations import invoices
+from billing.operations import issuing
+from billing.operations.invoices import NothingToIssue
+from billing.queries.runs import held
+from common import clock
 from common.arguments import day
-from common.clock import today
 from common.errors import DomainError
 from common.periods import Period
 
+TOLD_EVERY = 100
+
 
 class Command(BaseCommand):
-    help = "Issue the drafts of a month: number, freeze and mail each. Running it again issues what is still a draft."
+    help = "Issue the drafts of a month: number, freeze and mail each. Running it again issues what is still a draft and not held."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--period", required=True, help="a month, YYYY-MM")
@@ -24,12 +28,26 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, period: str, seller: str | None, on: date | None, **__: Any) -> None:
         try:
-            found = _runs(Period.parse_month(period), seller)
-            for run in found:
-                issued = invoices.issue_drafts(run_id=run.pk, on=on or today(run.seller.time_zone), by=None)
-                self.stdout.write(f"{run}: {issued} invoices issued.")
+            for run in _runs(Period.parse_month(period), seller):
+                self._issue(run, on or clock.today(run.seller.time_zone))
         except DomainError as refusal:
             raise CommandError(str(refusal)) from refusal
+
+    def _issue(self, run: BillingRun, on: date) -> None:
+        def tell(issued: int, total: int) -> None:
+            if issued % TOLD_EVERY == 0:
+                self.stdout.write(f"{run}: {issued} of {total} invoices.")
+
+        try:
+            issued = issuing.issue_here(run_id=run.pk, on=on, by=None, at=clock.now(), tell=tell)
+        except NothingToIssue:
+            issued = 0
+        self.stdout.write(f"{run}: {issued} invoices issued.")
+        run.refresh_from_db()
+        if run.error:
+            self.stdout.write(self.style.WARNING(f"  {run.error}"))
+        if waiting := held(run).count():
+            self.stdout.write(self.style.WARNING(f"  {waiting} drafts are held."))
 
 
 def _runs(month: Period, seller: str | None) -> list[BillingRun]:
