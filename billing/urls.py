@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.views import invoices, margins, services, sign_in, usage
+from billing.views import invoices, issuing, margins, services, sign_in, usage
 
 app_name = "billing"
 
@@ -24,6 +24,13 @@ urlpatterns = [
     path("usage/<str:number>/", usage.service, name="usage_service"),
     path("usage/<str:number>/panel/", usage.panel, name="usage_panel"),
     path("invoices/", invoices.invoice_list, name="invoices"),
+    path("invoices/to-issue/", issuing.to_issue, name="to_issue"),
+    path("invoices/to-issue/progress/", issuing.progress, name="to_issue_progress"),
+    path("invoices/to-issue/update/", issuing.update, name="update_drafts"),
+    path("invoices/to-issue/issue/", issuing.issue, name="issue_drafts"),
+    path("invoices/to-issue/hold/", issuing.hold, name="hold_drafts"),
+    path("invoices/to-issue/release/", issuing.release, name="release_drafts"),
+    path("invoices/to-issue/<str:number>/", issuing.draft, name="draft"),
     path("invoices/<str:number>/", invoices.invoice, name="invoice"),
     path("invoices/<str:number>/pdf/", invoices.pdf, name="invoice_pdf"),
     path("invoices/<str:number>/lines/<int:position>/", invoices.explain, name="explain"),
