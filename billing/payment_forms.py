@@ -45,7 +45,7 @@ class PaymentForm(forms.Form):
         label="What it is for",
         coerce=int,
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         help_text="None ticked: what is due first.",
     )
     is_credit = forms.BooleanField(label="Keep all of it as credit for the next invoice", required=False)
@@ -137,6 +137,17 @@ class ReversalForm(forms.Form):
         max_length=500,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text="For example: the bank took the direct debit back.",
+        error_messages={"required": "Say why; it stays with the payment."},
+    )
+
+
+class TakeBackForm(forms.Form):
+    """The same in the storefront."""
+
+    reason = forms.CharField(
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="For example: the bank took the direct debit back. Your customer does not see it.",
         error_messages={"required": "Say why; it stays with the payment."},
     )
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.views import invoices, issuing, margins, services, sign_in, usage
+from billing.views import invoices, issuing, margins, payments, services, sign_in, usage
 
 app_name = "billing"
 
@@ -23,6 +23,12 @@ urlpatterns = [
     path("usage/report/", usage.report, name="usage_report"),
     path("usage/<str:number>/", usage.service, name="usage_service"),
     path("usage/<str:number>/panel/", usage.panel, name="usage_panel"),
+    path("payments/", payments.payment_list, name="payments"),
+    path("payments/record/", payments.record_payment, name="record_payment"),
+    path("payments/<uuid:key>/", payments.payment, name="payment"),
+    path("payments/<uuid:key>/take-back/", payments.take_back, name="take_back_payment"),
+    path("statement/", payments.statement, name="statement"),
+    path("open-items/", payments.open_items, name="open_items"),
     path("invoices/", invoices.invoice_list, name="invoices"),
     path("invoices/to-issue/", issuing.to_issue, name="to_issue"),
     path("invoices/to-issue/progress/", issuing.progress, name="to_issue_progress"),

@@ -16,6 +16,7 @@ from billing.models import Invoice, Payment, PaymentAllocation
 from billing.operations import payments
 from billing.payment_files import payments_csv
 from billing.payment_forms import METHODS, AllocationForm, PayerForm, ReversalForm, StaffPaymentForm
+from billing.payment_words import allocated_words, recorded_words
 from billing.queries.payments import credits_of
 from common import clock
 from common.bss import Ledger, figure, month_filter, refuse, related, say, staff
@@ -166,7 +167,7 @@ class PaymentAdmin(AccountPages, Ledger):
         except DomainError as refusal:
             refuse(form, refusal)
             return self.change_view(request, object_id, extra_context={"form": form})
-        messages.success(request, f"Allocated: {_told(made, row.currency)}.")
+        messages.success(request, f"Allocated: {allocated_words(made, row.currency)}.")
         return redirect(self.url_of(row))
 
     def deallocate_view(self, request: HttpRequest, object_id: str, allocation: int) -> HttpResponse:
@@ -261,22 +262,6 @@ class PaymentAdmin(AccountPages, Ledger):
         rows = found.prefetch_related(allocations).iterator(chunk_size=1000)
         headers = {"Content-Disposition": 'attachment; filename="payments.csv"'}
         return StreamingHttpResponse(payments_csv(rows, with_notes=True), content_type="text/csv; charset=utf-8", headers=headers)
-
-
-def recorded_words(payment: Payment) -> str:
-    """Return the sentence that says what became of a payment that was just recorded."""
-    made = list(payment.allocations.select_related("invoice"))
-    rest = payment.amount - sum(one.amount for one in made)
-    told = [f"{money(payment.amount, payment.currency)} recorded"]
-    if made:
-        told.append(_told(made, payment.currency))
-    if rest:
-        told.append(f"{money(rest, payment.currency)} kept as credit")
-    return f"{'; '.join(told)}."
-
-
-def _told(made: list[PaymentAllocation], currency: str) -> str:
-    return ", ".join(f"{money(one.amount, currency)} for {one.invoice.number}" for one in made)
 
 
 def _state(payment: Any) -> str:

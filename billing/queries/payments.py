@@ -52,9 +52,9 @@ class Balance:
         return sum(self.buckets, NOTHING)
 
     @property
-    def total(self) -> Decimal:
-        """What is left to pay less the credit; below nothing where the buyer has more credit than debt."""
-        return self.open_amount - self.credit
+    def by_age(self) -> list[tuple[str, Decimal]]:
+        """What is open, by how long it has been due."""
+        return list(zip(BUCKETS, self.buckets, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,11 @@ class Total:
     buckets: list[Decimal]
     open_amount: Decimal
     credit: Decimal
+
+    @property
+    def by_age(self) -> list[tuple[str, Decimal]]:
+        """What is open, by how long it has been due."""
+        return list(zip(BUCKETS, self.buckets, strict=True))
 
 
 def open_invoices(seller: Organization, buyer: Organization, currency: str) -> InvoiceQuerySet:
