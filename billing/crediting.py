@@ -160,8 +160,8 @@ def credit(invoice: Creditable, wishes: Mapping[int, Wish] | None) -> Credit:
     :raises LineOverCredited: a line is not the invoice's, has less left, or the amount has decimals that the currency has not.
     :raises OverCredited: less is left of a tax or of the invoice.
     """
-    if invoice.gross_left <= 0:
-        raise NothingToCredit(_why_nothing(invoice))
+    if refusal := why_nothing(invoice):
+        raise NothingToCredit(refusal)
     lines = tuple(_everything(invoice) if wishes is None else _chosen(invoice, wishes))
     if not lines:
         raise NothingToCredit("Nothing is chosen. Say of at least one line how much of it is to be credited.")
@@ -176,6 +176,17 @@ def credit(invoice: Creditable, wishes: Mapping[int, Wish] | None) -> Credit:
             "Credit the negative lines with them."
         )
     return found
+
+
+def why_nothing(invoice: Creditable) -> str:
+    """Say why nothing of ``invoice`` can be credited; nothing where something can."""
+    if invoice.gross_left > 0:
+        return ""
+    if any(line.credited_net for line in invoice.lines):
+        return "Nothing is left of this invoice: it has been credited."
+    if invoice.net_left < 0:
+        return "This invoice is in the buyer's favour; there is nothing to credit."
+    return "This invoice comes to nothing; there is nothing to credit."
 
 
 def net_of(line: InvoicedLine, quantity: Decimal, currency: str) -> Decimal:
@@ -200,15 +211,6 @@ def figures(line: InvoicedLine, net: Decimal, currency: str) -> tuple[Decimal, D
     What is left of the line where it does; else a quantity at the price that was invoiced; else one piece at its own price.
     """
     return next(pair for pair in _pairs(line, net) if round_money(exact_product(*pair), currency) == net)
-
-
-def _why_nothing(invoice: Creditable) -> str:
-    billed = sum((line.net for line in invoice.lines), NOTHING)
-    if any(line.credited_net for line in invoice.lines):
-        return "Nothing is left of this invoice: it has been credited."
-    if billed < 0:
-        return "This invoice is in the buyer's favour; there is nothing to credit."
-    return "This invoice comes to nothing; there is nothing to credit."
 
 
 def _everything(invoice: Creditable) -> Iterator[CreditedLine]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.views import invoices, issuing, margins, payments, services, sign_in, usage
+from billing.views import credit_notes, invoices, issuing, margins, payments, services, sign_in, usage
 
 app_name = "billing"
 
@@ -39,5 +39,9 @@ urlpatterns = [
     path("invoices/to-issue/<str:number>/", issuing.draft, name="draft"),
     path("invoices/<str:number>/", invoices.invoice, name="invoice"),
     path("invoices/<str:number>/pdf/", invoices.pdf, name="invoice_pdf"),
+    path("invoices/<str:number>/credit/", credit_notes.credit, name="credit"),
     path("invoices/<str:number>/lines/<int:position>/", invoices.explain, name="explain"),
+    path("credit-notes/", credit_notes.credit_note_list, name="credit_notes"),
+    path("credit-notes/<str:number>/", credit_notes.credit_note, name="credit_note"),
+    path("credit-notes/<str:number>/pdf/", credit_notes.pdf, name="credit_note_pdf"),
 ]

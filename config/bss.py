@@ -156,6 +156,7 @@ SECTIONS: dict[str, list[Entry]] = {
     "Billing": [
         _list("Billing runs", "play_circle", "billing.billingrun"),
         _list("Invoices", "request_quote", "billing.invoice", "drafts"),
+        _list("Credit notes", "undo", "billing.creditnote"),
         _list("Payments", "payments", "billing.payment"),
         _list("Bank statements", "account_balance_wallet", "billing.bankstatement"),
         Entry("Open items", "hourglass_bottom", "billing_open_items", "billing.view_payment"),
@@ -167,6 +168,7 @@ SECTIONS: dict[str, list[Entry]] = {
     "Reports": [
         _list("Reconciliation", "balance", "reconciliation.reconciliationrun"),
         _list("Discrepancies", "difference", "reconciliation.discrepancy"),
+        Entry("Accounting export", "table_view", "billing_invoice_accounting", "billing.view_payment"),
     ],
     "Settings": [
         _list("Service managers", "hub", "provisioning.servicemanager"),

@@ -1,5 +1,5 @@
 """Money in the back office: each subject has its own module; importing them registers their pages."""
 
-from billing.admin import bank_statements, invoices, payments, price_changes, rate_cards, runs, usage
+from billing.admin import bank_statements, credit_notes, invoices, payments, price_changes, rate_cards, runs, usage
 
-__all__ = ["bank_statements", "invoices", "payments", "price_changes", "rate_cards", "runs", "usage"]
+__all__ = ["bank_statements", "credit_notes", "invoices", "payments", "price_changes", "rate_cards", "runs", "usage"]
