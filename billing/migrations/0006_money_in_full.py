@@ -309,7 +309,7 @@ class Migration(migrations.Migration):
                 ("retail_discount_percent", models.DecimalField(decimal_places=3, default=0, max_digits=6)),
             ],
             options={
-                "ordering": ["subscription", "valid_from"],
+                "ordering": ["subscription", "valid_from", "pk"],
             },
         ),
         migrations.CreateModel(
@@ -1330,10 +1330,6 @@ class Migration(migrations.Migration):
                     when="BEFORE",
                 ),
             ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscriptionphase",
-            constraint=models.UniqueConstraint(fields=("subscription", "valid_from"), name="subscriptionphase_one_begins_a_day"),
         ),
         migrations.AddConstraint(
             model_name="subscriptionphase",

@@ -28,7 +28,8 @@ class SubscriptionPhase(_Dated):
     """
     Under which plan, in which quantity and for which term a subscription runs from a day on.
 
-    The first begins with the subscription. A change of quantity, plan or term begins another one on its day.
+    The first begins with the subscription. A change of quantity, plan or term begins another one on its day; of two that begin on
+    one day the later row counts.
     """
 
     subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="phases")
@@ -44,9 +45,8 @@ class SubscriptionPhase(_Dated):
     retail_discount_percent = models.DecimalField(max_digits=6, decimal_places=3, default=0)
 
     class Meta:
-        ordering = ["subscription", "valid_from"]
+        ordering = ["subscription", "valid_from", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["subscription", "valid_from"], name="subscriptionphase_one_begins_a_day"),
             models.CheckConstraint(condition=Q(quantity__gte=1), name="subscriptionphase_quantity_positive"),
             models.CheckConstraint(condition=Q(term_months__in=Term.values), name="subscriptionphase_term_known"),
         ]

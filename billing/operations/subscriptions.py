@@ -11,6 +11,7 @@ from sequences import get_next_value
 from accounts.models import Organization, User, local_date
 from billing.models import PriceChange, Subscription, SubscriptionPrice
 from billing.models.agreements import phase_of
+from billing.operations.agreements import copy_plan_terms
 from catalog.models import ModuleSettings, Plan
 from catalog.queries.offers import SoldPrice
 from common.errors import DomainError
@@ -83,6 +84,7 @@ def start_subscription(
         created_at=at,
     )
     phase_of(subscription, quota_gib=quota_of(locked) if plan.is_fixed else None).save()
+    copy_plan_terms(subscription, at=at)
     SubscriptionPrice.objects.bulk_create(
         [price_row(subscription, sold, valid_from=subscription.started_on, at=at) for sold in prices]
     )

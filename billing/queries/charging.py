@@ -67,9 +67,7 @@ class _Metered:
     measured: list[Measured]
 
 
-def charges(
-    seen: Sequence[Seen], book: PriceBook, *, until: date | None = None, expected: Expected | None = None
-) -> list[Charged]:
+def charges(seen: Sequence[Seen], book: PriceBook, *, until: date | None = None, expected: Expected | None = None) -> list[Charged]:
     """
     Return what each subscription costs in the month of ``book``, in the order they were given: three queries at most.
 

@@ -1,7 +1,9 @@
 """Which months a run has to look at again, because something they are billed by came or changed after they were billed."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date, datetime
 
 from django.db.models import Q
 
@@ -37,30 +39,29 @@ def changed_before(seller: Organization, period: Period) -> Late:
 
     A month the seller has not billed yet is not looked at: its own run will see everything. Three queries.
     """
-    computed = {
-        Period(start, end): at
-        for start, end, at in BillingRun.objects.filter(
-            seller=seller,
-            period_start__lt=period.start,
-            period_start__gte=add_months(period.start, -MONTHS_BACK),
-            computed_at__isnull=False,
-        ).values_list("period_start", "period_end", "computed_at")
-    }
+    runs = BillingRun.objects.filter(
+        seller=seller,
+        period_start__lt=period.start,
+        period_start__gte=add_months(period.start, -MONTHS_BACK),
+        computed_at__isnull=False,
+    )
+    computed: dict[Period, datetime] = {run.period: run.computed_at for run in runs if run.computed_at is not None}
     if not computed:
         return Late()
-    tenants: dict[Period, set[int]] = defaultdict(set)
     first = min(month.start for month in computed)
     changes = UsageChange.objects.filter(month__gte=first, month__lt=period.start)
-    for month, tenant, changed_at in _by_month(changes.values_list("month", "tenant_id", "changed_at")):
-        if month in computed and changed_at >= computed[month]:
-            tenants[month].add(tenant)
-    groups: dict[Period, set[int]] = defaultdict(set)
     cards = RateCard.objects.filter(month__lt=period.start, imported_at__gte=min(computed.values()))
-    for month, group, imported_at in _by_month(cards.values_list("month", "product_group_id", "imported_at")):
-        if month in computed and imported_at >= computed[month]:
-            groups[month].add(group)
-    return Late(dict(tenants), dict(groups))
+    return Late(
+        _since(computed, changes.values_list("month", "tenant_id", "changed_at")),
+        _since(computed, cards.values_list("month", "product_group_id", "imported_at")),
+    )
 
 
-def _by_month(rows: object) -> list[tuple[Period, int, object]]:
-    return [(Period.month_of(month), key, at) for month, key, at in rows]  # type: ignore[attr-defined]
+def _since(computed: dict[Period, datetime], rows: Iterable[tuple[date, int, datetime]]) -> dict[Period, set[int]]:
+    """Return by month what of ``rows`` came after the month was worked out."""
+    found: dict[Period, set[int]] = defaultdict(set)
+    for day, key, at in rows:
+        month = Period.month_of(day)
+        if month in computed and at >= computed[month]:
+            found[month].add(key)
+    return dict(found)

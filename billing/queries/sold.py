@@ -152,13 +152,15 @@ def read(subscriptions: "QuerySet[Any]", before: date) -> list[Sold]:
     """
     Read ``subscriptions``, each annotated with its ``buyer``, by end customer, with what was agreed from days before ``before`` on.
     """
-    found = []
-    for *facts, started_on, trial_ends_on, ended_on, order_key in subscriptions.order_by(
-        "consumer__name", "consumer_id", "pk"
-    ).values_list(*_FACTS):
-        found.append(Sold(*facts, started_on, trial_ends_on or started_on, ended_on, order_key))
+    ordered = subscriptions.order_by("consumer__name", "consumer_id", "pk")
+    found = [_sold(*facts) for facts in ordered.values_list(*_FACTS)]
     _read_agreements(found, before)
     return found
+
+
+def _sold(*facts: Any) -> Sold:
+    *first, started_on, trial_ends_on, ended_on, order_key = facts
+    return Sold(*first, started_on, trial_ends_on or started_on, ended_on, order_key)  # type: ignore[call-arg]
 
 
 def _read_agreements(found: list[Sold], before: date) -> None:
@@ -186,7 +188,7 @@ def _dated(model: Any, subscriptions: Collection[int], before: date) -> Any:
 
 def _by_subscription(rows: Any, columns: tuple[str, ...], kind: type[_Row]) -> dict[int, list[_Row]]:
     found: dict[int, list[_Row]] = defaultdict(list)
-    for subscription, *facts in rows.order_by("valid_from").values_list("subscription_id", "valid_from", *columns):
+    for subscription, *facts in rows.order_by("valid_from", "pk").values_list("subscription_id", "valid_from", *columns):
         found[subscription].append(kind(*facts))
     return found
 
@@ -196,7 +198,7 @@ def _read_prices(sold: list[Sold], before: date) -> None:
         return
     rows: dict[tuple[int, str], list[SubscriptionPrice]] = defaultdict(list)
     prices = SubscriptionPrice.objects.standing().filter(subscription__in=[one.pk for one in sold], valid_from__lt=before)
-    for row in prices.order_by("valid_from"):
+    for row in prices.order_by("valid_from", "pk"):
         rows[row.subscription_id, row.level].append(row)
     by_pk = {one.pk: one for one in sold}
     for (subscription, level), of_level in rows.items():

@@ -1,0 +1,82 @@
+"""
+Overage at its moments: what a subscription used above its quota this month so far is invoiced, and nothing of it twice.
+
+Source: seed text 004, “Billing of over-consumed quota”: “an unpaid invoice will be generated if the customer has exceeded his soft
+quota limit”, from: service due for renewal, upgrade service, upgrade/downgrade quantity, generate invoice, term upgrade. The
+monthly run bills what is left of a month when it is over.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db import transaction
+
+from accounts.models import Organization, User, local_date
+from billing.models import Invoice, InvoiceLine, Subscription
+from billing.operations import drafts
+from billing.operations.drafts import Bill
+from billing.operations.single_invoices import buyer_of, issue_all, issue_left_over, sellers_of, write_drafts
+from billing.overage import OVERAGE
+from billing.queries import charging, sold
+from billing.queries.charging import Seen
+from billing.queries.rating_inputs import price_book
+from common.errors import DomainError
+from common.periods import Period
+
+logger = logging.getLogger(__name__)
+
+
+class Moment(StrEnum):
+    RENEWAL = "renewal"
+    UPGRADE = "upgrade"
+    QUANTITY = "quantity"
+    TERM = "term"
+    GENERATE_INVOICE = "generate_invoice"
+
+
+class OverageNotBilled(DomainError):
+    """What was used above the quota cannot be billed now; the text says why."""
+
+
+def bill_overage(*, subscription_id: int, moment: Moment, at: datetime, by: User | None) -> list[Invoice]:
+    """
+    Invoice what the subscription used above its quota this month, up to the last reading, by each of its sellers, and issue it.
+
+    Nothing used above it, or all of it billed: no invoice. Repeated at any moment, only what was used since. Opens transactions of
+    its own; killed in between, a draft is left that `issue_left_over` issues.
+
+    :raises OverageNotBilled: a price is missing.
+    """
+    subscription = Subscription.objects.select_related("consumer__parent").get(pk=subscription_id)
+    sellers = sellers_of(subscription)
+    issue_left_over(at=at, buyers=[buyer_of(seller, subscription.consumer).pk for seller in sellers])
+    written = [invoice for seller in sellers for invoice in _draft(seller, subscription, at=at)]
+    issued = issue_all(written, at=at, by=by)
+    logger.info("overage billed", extra={"subscription": subscription.number, "moment": moment, "invoices": len(issued)})
+    return issued
+
+
+@transaction.atomic(durable=True)
+def _draft(seller: Organization, subscription: Subscription, *, at: datetime) -> list[Invoice]:
+    """Write what one seller has still to bill of it as a draft; none where nothing is."""
+    buyer = Organization.objects.locked().get(pk=buyer_of(seller, subscription.consumer).pk)
+    today = local_date(at, Organization.objects.get(kind=Organization.Kind.MSP))
+    month = Period.month_of(today)
+    (one,) = sold.read(drafts.subscriptions_of(seller).filter(pk=subscription.pk), before=month.end)
+    if one.is_metered:
+        return []
+    book = price_book([one.product_group], month)
+    until = today + timedelta(days=1)
+    (charged,) = charging.charges([Seen(one, drafts.level_of(seller, buyer), buyer.currency)], book, until=until)
+    if charged.refusal:
+        raise OverageNotBilled(charged.refusal)
+    charged.charges = [dated for dated in charged.charges if dated.charge.item == OVERAGE]
+    lines = InvoiceLine.objects.filter(
+        invoice__seller=seller, subscription=subscription, item=OVERAGE, period_start__gte=month.start, period_start__lt=month.end
+    )
+    billed, _ = drafts.add_up(lines)
+    bills: dict[tuple[int, int, str], Bill] = {}
+    treated = drafts.treatment_of(seller, buyer)
+    drafts.add_lines(bills, charged, billed.get(one.pk, {}), book.taxes, treated, month)
+    return write_drafts(seller, bills.values(), kind=Invoice.Kind.OVERAGE, period=Period(month.start, until), at=at)
