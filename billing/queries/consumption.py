@@ -36,9 +36,17 @@ _AFTERWARDS = (Invoice.Kind.MONTHLY, Invoice.Kind.OVERAGE)
 
 @dataclass(frozen=True, slots=True)
 class ItemConsumption:
-    """One item of a service: how much of it, and what it costs. ``unit_price`` is None where it has several (tiers)."""
+    """
+    One item of a service: how much of it, and what it costs. ``unit_price`` is None where it has several (tiers).
+
+    ``item``, ``edition``, ``amount`` and ``unit`` say the same for programs; ``amount`` is None where none is priced.
+    """
 
     label: str
+    item: str
+    edition: str
+    amount: Decimal | None
+    unit: str
     quantity: str
     unit_price: Decimal | None
     so_far: Decimal
@@ -69,7 +77,8 @@ class ServiceConsumption:
     """
     One service in the running month. ``is_known`` is False where its price of the month is not there yet.
 
-    ``resold_*`` is the other side of it for a reseller: what its customer is going to be invoiced.
+    ``resold_*`` is the other side of it for a reseller: what its customer is going to be invoiced. ``read_until`` and
+    ``estimated_at`` say how far its own usage is known, as those of `Consumption` say it of all.
     """
 
     subscription: Subscription
@@ -84,6 +93,8 @@ class ServiceConsumption:
     resold_currency: str = ""
     resold_so_far: Decimal = NOTHING
     resold_forecast: Decimal = NOTHING
+    read_until: date | None = None
+    estimated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +143,15 @@ def consumption(reader: Organization, services: Sequence[Subscription], today: d
         return Consumption(period, [], [], [], None, None)
     is_reseller = reader.kind == Organization.Kind.RESELLER
     levels = [_bought_at(reader), *([Level.RETAIL] if is_reseller else [])]
-    known, estimated_at = _known(running, period)
+    known, estimated = _known(running, period)
     now, later = _charged(running, reader, levels, today, known)
     quotas = _quotas(running, now, period)
     found: list[ServiceConsumption] = []
     bought, resold = _Sums(), _Sums()
     for subscription in running:
-        found.append(_service(subscription, now, later, levels, today, quotas.get(subscription.pk)))
+        one = _service(subscription, now, later, levels, today, quotas.get(subscription.pk))
+        tenant = subscription.service.tenant_id
+        found.append(replace(one, read_until=known[tenant].read_until, estimated_at=estimated.get(tenant)))
         _add(bought, found[-1].currency, found[-1].so_far, found[-1].forecast)
         if is_reseller:
             _add(resold, found[-1].resold_currency, found[-1].resold_so_far, found[-1].resold_forecast)
@@ -149,7 +162,7 @@ def consumption(reader: Organization, services: Sequence[Subscription], today: d
         resold=_totals(resold, _invoiced(Invoice.objects.filter(seller=reader), before)) if is_reseller else [],
         services=found,
         read_until=max((one.read_until for one in known.values() if one.read_until), default=None),
-        estimated_at=estimated_at,
+        estimated_at=max(estimated.values(), default=None),
     )
 
 
@@ -162,8 +175,8 @@ def one_service(reader: Organization, subscription: Subscription, today: date) -
 # --- What is known ----------------------------------------------------------------------------------------------------------
 
 
-def _known(services: Sequence[Subscription], period: Period) -> tuple[dict[int, Known], datetime | None]:
-    """Return by tenant how far its usage is known, and since when estimates are newer than the readings. Two queries."""
+def _known(services: Sequence[Subscription], period: Period) -> tuple[dict[int, Known], dict[int, datetime]]:
+    """Return by tenant how far its usage is known, and of when its estimates are where they are newer. Two queries."""
     tenants = {one.service.tenant_id for one in services}
     days = UsageRecord.objects.filter(tenant__in=tenants, day__gte=period.start, day__lt=period.end).order_by()
     read_until: dict[int, date] = dict(days.values_list("tenant").annotate(Max("day")))
@@ -181,8 +194,10 @@ def _known(services: Sequence[Subscription], period: Period) -> tuple[dict[int, 
         )
         for tenant in tenants
     }
-    newer = [as_of[tenant] for tenant, one in known.items() if one.is_estimated and one.until is not None and one.until in period]
-    return known, max(newer, default=None)
+    newer = {
+        tenant: as_of[tenant] for tenant, one in known.items() if one.is_estimated and one.until is not None and one.until in period
+    }
+    return known, newer
 
 
 # --- Pricing ----------------------------------------------------------------------------------------------------------------
@@ -273,9 +288,14 @@ def _item(label: str, sides: tuple[list[DatedCharge], list[DatedCharge]], curren
     prices = {one.charge.unit_price for one in present}
     is_priced_by_unit = len(prices) == 1 and "aggregation" in present[0].charge.working
     quantity = sum((one.charge.quantity for one in present), NOTHING)
+    is_metered = is_priced_by_unit or len(prices) > 1
     return ItemConsumption(
         label=label,
-        quantity=_quantity(quantity, present[0]) if is_priced_by_unit or len(prices) > 1 else "",
+        item=present[0].charge.item,
+        edition=present[0].charge.edition,
+        amount=quantity if is_metered else None,
+        unit=present[0].charge.unit if is_metered else "",
+        quantity=_quantity(quantity, present[0]) if is_metered else "",
         unit_price=present[0].charge.unit_price if is_priced_by_unit else None,
         so_far=so_far,
         forecast=forecast,

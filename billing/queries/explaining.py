@@ -84,6 +84,8 @@ class Explanation:
     facts: list[Fact]
     billed_before: list[BilledBefore]
     prices: list[PriceRow]
+    steps: list[dict[str, str]]
+    """The same as the line says it: step, factor, amount, currency."""
     rate_card: str
     cost: Decimal | None
     cost_currency: str
@@ -128,19 +130,31 @@ def explain(line: InvoiceLine, reader: User) -> Explanation:
     Cost is for the MSP's staff. A reseller's customer is told the unit price, not what came before it; whoever sold the line
     or buys from the MSP itself sees the chain.
     """
+    knows_chain = line.working.get("level") != Level.RETAIL or reader.is_staff or _acts_for(reader, line.invoice.seller)
+    return _told(line, knows_chain=knows_chain, knows_cost=reader.is_staff)
+
+
+def explain_to(line: InvoiceLine, organization: Organization) -> Explanation:
+    """Tell how ``line`` came about, with what everybody who acts for ``organization`` may know: as `explain`, never the cost."""
+    knows_chain = line.working.get("level") != Level.RETAIL or line.invoice.seller_id == organization.pk
+    return _told(line, knows_chain=knows_chain, knows_cost=False)
+
+
+def _told(line: InvoiceLine, *, knows_chain: bool, knows_cost: bool) -> Explanation:
     working: dict[str, Any] = line.working
-    knows_chain = working.get("level") != Level.RETAIL or reader.is_staff or _acts_for(reader, line.invoice.seller)
     divisor = _number(working.get("divisor")) or Decimal(1)
     readings = _readings(line, divisor)
-    cost = working.get("cost") if reader.is_staff else None
+    cost = working.get("cost") if knows_cost else None
+    steps = _steps(working, knows_chain=knows_chain)
     return Explanation(
         line=line,
         consumer=str(working.get("consumer", "")),
         plan=str(working.get("plan", "")),
         quantity=_quantity(line),
-        facts=[fact for tell in _TOLD for fact in tell(line, working)],
+        facts=[fact for tell in _FACTS for fact in tell(line, working)],
         billed_before=[_billed(one) for one in working.get("billed", [])],
-        prices=[_price(step, line) for step in _steps(working, knows_chain=knows_chain)],
+        prices=[_price(step, line) for step in steps],
+        steps=steps,
         rate_card=working["rate"].get("sentence", "") if knows_chain and "rate" in working else "",
         cost=Decimal(cost["amount"]) if cost else None,
         cost_currency=cost["amount_currency"] if cost else "",
@@ -305,7 +319,7 @@ def _should_be(line: InvoiceLine, working: Mapping[str, Any]) -> list[Fact]:
     return [Fact("It should be", _with_unit(quantity, working.get("unit") or line.unit))]
 
 
-_TOLD: list[Callable[[InvoiceLine, Mapping[str, Any]], list[Fact]]] = [
+_FACTS: list[Callable[[InvoiceLine, Mapping[str, Any]], list[Fact]]] = [
     _what_counts,
     _measured,
     _share,
