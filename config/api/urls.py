@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from billing.api import PlanPricesView
+from billing.api.prices import PlanPricesView
 from catalog.api.partner import PartnerPricesView, PartnerPriceView
 from catalog.api.plans import PlansView, PlanView
 from config.api import views
