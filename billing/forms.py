@@ -7,20 +7,15 @@ from typing import Any
 import moneyed
 from django import forms
 from django.conf import settings
-from django.db.models import F
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
 )
 
-from accounts.models import Organization
 from catalog.models import ProductGroup
-from common.bss import month_choices
-from common.periods import Period
 
 MONTH_NAMES = [(str(number), date(2000, number, 1).strftime("%B")) for number in range(1, 13)]
-BILLED_MONTHS = 18
 
 
 class RateCardImportForm(forms.Form):
@@ -95,39 +90,6 @@ class ExchangeRateForm(forms.Form):
 
     def clean_quote(self) -> str:
         return str(self.cleaned_data["quote"]).upper()
-
-
-class RunBillingForm(forms.Form):
-    """Whose buyers are billed, and for which month."""
-
-    seller = forms.ModelChoiceField(
-        queryset=Organization.objects.exclude(kind=Organization.Kind.CUSTOMER).order_by(F("parent").asc(nulls_first=True), "name"),
-        widget=UnfoldAdminSelectWidget(),
-        empty_label=None,
-        help_text="The MSP bills resellers and direct customers; a reseller bills its own customers.",
-    )
-    month = forms.ChoiceField(widget=UnfoldAdminSelectWidget())
-
-    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["month"].choices = month_choices(today, back=BILLED_MONTHS, ahead=-1)  # type: ignore[attr-defined]
-        msp = Organization.objects.filter(kind=Organization.Kind.MSP).first()
-        self.fields["seller"].initial = msp.pk if msp else None
-
-    @property
-    def period(self) -> Period:
-        return Period.parse_month(self.cleaned_data["month"])
-
-
-class HoldForm(forms.Form):
-    """Why a draft is not to be issued yet."""
-
-    reason = forms.CharField(
-        max_length=400,
-        widget=UnfoldAdminTextInputWidget(),
-        help_text="Shown to whoever issues the run.",
-        error_messages={"required": "Say why, for whoever is to release it."},
-    )
 
 
 def _currencies() -> list[tuple[str, str]]:
