@@ -67,6 +67,12 @@ class Rules:
     flag_percent: Decimal = Decimal(30)
     """A change of at least this is flagged; it holds nothing."""
 
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether no draft can break these rules."""
+        switches = self.new_customers or self.not_positive or self.adjustments or self.unrated
+        return not (self.above or self.below or switches) and self.change_percent is None
+
     @classmethod
     def from_json(cls, told: Any) -> "Rules":
         """

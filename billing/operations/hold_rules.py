@@ -31,17 +31,7 @@ def apply_hold_rules(run: BillingRun, *, at: datetime, buyers: Sequence[int] | N
     What a person holds by hand stays held. What somebody released is not held again for the same reason. Repeated, it writes
     nothing. Opens transactions of its own, each for a batch of drafts.
     """
-    rules = Rules.from_json(run.rules)
-    changes: dict[int, str] = {}
-    for draft in hold_facts.drafts_with_facts(run, rules, buyers=buyers):
-        if draft.held_for.startswith(BY_HAND):
-            continue
-        reason = reason_to_hold(rules, draft.facts)[:LONGEST_REASON]
-        if reason != draft.held_for:
-            changes[draft.pk] = reason
-    for pk, reasons in hold_facts.released_reasons([pk for pk, reason in changes.items() if reason]).items():
-        if changes[pk] in reasons:
-            del changes[pk]
+    changes = _changes(run, Rules.from_json(run.rules), buyers)
     ids = list(changes)
     for start in range(0, len(ids), WRITTEN_AT_ONCE):
         _write({pk: changes[pk] for pk in ids[start : start + WRITTEN_AT_ONCE]})
@@ -79,6 +69,24 @@ def hold_draft(*, invoice_id: int, reason: str, by: User) -> Invoice:
 
 
 # --- Steps ----------------------------------------------------------------------------------------------------------------
+
+
+def _changes(run: BillingRun, rules: Rules, buyers: Sequence[int] | None) -> dict[int, str]:
+    """Return the drafts whose reason to be held is another than the one they have, with that reason."""
+    if rules.holds_nothing:
+        held = runs.held(run).exclude(held_for__startswith=BY_HAND)
+        return dict.fromkeys(held.values_list("pk", flat=True), "")
+    changes: dict[int, str] = {}
+    for draft in hold_facts.drafts_with_facts(run, rules, buyers=buyers):
+        if draft.held_for.startswith(BY_HAND):
+            continue
+        reason = reason_to_hold(rules, draft.facts)[:LONGEST_REASON]
+        if reason != draft.held_for:
+            changes[draft.pk] = reason
+    for pk, reasons in hold_facts.released_reasons([pk for pk, reason in changes.items() if reason]).items():
+        if changes[pk] in reasons:
+            del changes[pk]
+    return changes
 
 
 @transaction.atomic(durable=True)

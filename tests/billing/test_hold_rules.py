@@ -62,6 +62,34 @@ def test_what_the_rules_let_go_is_held_again_by_the_same_rules(run: BillingRun) 
     assert (hold_above(run, "5"), held_for()) == (1, REASON)
 
 
+def test_a_run_that_finds_use_without_a_rate_holds_the_draft_at_once(personas: Personas) -> None:
+    subscription = subscribe(personas.direct_customer)
+    rate_card(subscription.plan.product_group)
+    use(subscription, 100 * GIB, days=[date(2026, 10, 31)])
+    use(subscription, GIB, item="total_storage", edition="", days=[date(2026, 10, 31)])
+    BillingRun.objects.create(
+        seller=personas.msp,
+        period_start=OCTOBER.start,
+        period_end=OCTOBER.end,
+        started_at=NOVEMBER_1,
+        rules=Rules(unrated=True).as_json(),
+    )
+
+    run_billing(seller_id=personas.msp.pk, period=OCTOBER, at=NOVEMBER_1)
+
+    assert held_for() == "Something was used that the rate card has no rate for."
+
+
+def test_rules_that_hold_nothing_let_go_what_rules_held_but_nothing_held_by_hand(run: BillingRun, personas: Personas) -> None:
+    hold_above(run, "5")
+    run.rules = {}
+
+    assert (apply_hold_rules(run, at=NOVEMBER_1), held_for()) == (1, "")
+
+    hold_draft(invoice_id=Invoice.objects.get().pk, reason="Wait.", by=personas.bert)
+    assert (apply_hold_rules(run, at=NOVEMBER_1), held_for()) == (0, f"{BY_HAND}Wait.")
+
+
 def test_what_is_held_by_hand_the_rules_leave_alone(run: BillingRun, personas: Personas) -> None:
     hold_draft(invoice_id=Invoice.objects.get().pk, reason="Dora wants to talk first.", by=personas.bert)
 

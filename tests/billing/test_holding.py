@@ -92,6 +92,12 @@ def test_rules_survive_json(rules: Rules) -> None:
     assert Rules.from_json(json.loads(json.dumps(rules.as_json()))) == rules
 
 
+def test_rules_know_whether_they_can_hold_anything() -> None:
+    assert Rules(flag_percent=Decimal(5)).holds_nothing
+    for rules in (USUAL, Rules(above={"EUR": Decimal(1)}), Rules(change_percent=Decimal(0)), Rules(adjustments=True)):
+        assert not rules.holds_nothing
+
+
 def test_what_is_not_told_is_as_it_usually_is() -> None:
     assert Rules.from_json({}) == Rules()
 
