@@ -132,7 +132,7 @@ class BillingRunAdmin(Ledger):
 
     def page_facts(self, request: HttpRequest, row: BillingRun) -> dict[str, Any]:
         parked = ParkedAccount.objects.filter(run=row).select_related("buyer").order_by("buyer__name", "pk")
-        rows = run_preview.compared(row)
+        rows, totals = run_preview.compared(row), queries.totals(row)
         preview_url = self.url_of(row, "preview")
         return {
             **self._progress(row),
@@ -140,7 +140,9 @@ class BillingRunAdmin(Ledger):
             "parked": parked[:SHOWN],
             "parked_count": parked.count(),
             "shown": SHOWN,
-            "totals": queries.totals(row),
+            "totals": totals,
+            "drafts_left": sum(total.drafts for total in totals),
+            "issued_count": sum(total.issued for total in totals),
             "sums": run_preview.sums(rows),
             "flags": [(FLAG_NAMES[flag], n, f"{preview_url}?flag={flag}") for flag, n in run_preview.counts(rows).items()],
             "rules": Rules.from_json(row.rules),

@@ -200,11 +200,14 @@ class Story:
             bert.open("/bss/billing/billingrun/run/")
             bert.submit("form:has(select[name=seller])", seller=bert.option("seller", seller), month=self.month)
             bert.expect("/bss/billing/billingrun/")
+            run = bert.path
+            self._wait_until(bert, run, "Finished")
             if not bert.has("None: every account could be billed."):
-                raise StoryFailed(f"An account of {seller} was parked: {bert.path}")
-            bert.open(bert.path.replace("/change/", "/issue-all/"))
+                raise StoryFailed(f"An account of {seller} was parked, or the run was stopped: {run}")
+            bert.open(run.replace("/change/", "/issue-all/"))
             bert.submit("form.bss-moves")
-            outcome(bert.notice())
+            self._wait_until(bert, run, "Everything is issued")
+            outcome(" ".join(str(bert.find(".bss-done").text).split()))
 
     def _summary(self, dora: Visitor, orders: dict[str, Any], direct: str) -> dict[str, Any]:
         facts = orders[direct]
