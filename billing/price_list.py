@@ -14,7 +14,9 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import Organization
 from billing.models import ExchangeRate, Rate, RateCard
+from billing.printed import quantity_text
 from billing.rating import TEN_DECIMALS, Level, PriceChain, RateTerms, price_steps
+from billing.use_terms import UseTerms, annotations, use_terms
 from catalog.item_names import edition_label, item_label
 from catalog.models import PartnerPrice, PartnerTerms, Plan
 
@@ -24,7 +26,7 @@ _ONCE = "sum"  # what is added up over the month is paid per piece, not per piec
 
 @dataclass(frozen=True, slots=True)
 class ListedPrice:
-    """What one unit costs this buyer, excluding VAT, with up to ten decimals; ``per`` says unit and period."""
+    """What one unit costs this buyer, excluding VAT, with up to ten decimals; ``per`` says unit and period, and the tier if any."""
 
     item: str
     label: str
@@ -48,6 +50,8 @@ class PriceList:
     is_buyers_currency: bool
     """False where no exchange rate leads to the buyer's currency, so the seller's is shown."""
     groups: list[PriceGroup]
+    terms: UseTerms
+    """What each month includes at no charge, and costs at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def price_list(*, plan: Plan, buyer: Organization, today: date) -> PriceList | N
     if card is None:
         return None
     chain = _chain(card, buyer, buyer.currency)
-    prices = sorted(card.rates.all(), key=lambda rate: (*_place(rate.edition, plan), rate.line))
+    prices = _in_order(card, plan)
     return PriceList(
         currency=chain.invoice_currency,
         month=card.month,
@@ -93,6 +97,7 @@ def price_list(*, plan: Plan, buyer: Organization, today: date) -> PriceList | N
             PriceGroup(edition, _label(edition, plan), [_listed(rate, card, chain) for rate in rates])
             for edition, rates in groupby(prices, key=lambda rate: rate.edition)
         ],
+        terms=use_terms(card, buyer, chain),
     )
 
 
@@ -111,7 +116,7 @@ def partner_rates(
     if wholesale.invoice_currency != currency:
         return None
     retail = replace(wholesale, level=Level.RETAIL, retail_markup_percent=markup_percent, retail_discount_percent=discount_percent)
-    prices = sorted(card.rates.all(), key=lambda rate: (*_place(rate.edition, plan), rate.line))
+    prices = _in_order(card, plan)
     groups = [
         (_label(edition, plan), [_partner_rate(_listed(rate, card, wholesale), _listed(rate, card, retail)) for rate in rates])
         for edition, rates in groupby(prices, key=lambda rate: rate.edition)
@@ -132,6 +137,7 @@ def _card_in_force(plan: Plan, buyer: Organization, today: date, currency: str) 
             partner_discount=_percent(terms, "discount_percent"),
             retail_markup=_percent(retail, "markup_percent"),
             retail_discount=_percent(retail, "discount_percent"),
+            **annotations(plan, currency, today),
         )
         .prefetch_related("rates")
         .order_by("-month", "-version")
@@ -182,12 +188,35 @@ def _listed(rate: Rate, card: RateCard, chain: PriceChain) -> ListedPrice:
         item=rate.item,
         label=item_label(rate.item),
         unit_price=exact.quantize(TEN_DECIMALS, rounding=ROUND_HALF_UP),
-        per=_UNIT_WORDS[rate.unit] if rate.aggregation == _ONCE else f"{_UNIT_WORDS[rate.unit]} and month",
+        per=_per(rate),
     )
+
+
+def _per(rate: Rate) -> str:
+    unit = _UNIT_WORDS[rate.unit]
+    words = unit if rate.aggregation == _ONCE else f"{unit} and month"
+    return f"{words}, {tier_text(rate)}" if rate.tier_mode else words
+
+
+def tier_text(rate: Rate) -> str:
+    """Say for how much of a month's use a tier's price is; a volume tier that is reached is for all of it."""
+    above = f"above {quantity_text(rate.tier_from)}" if rate.tier_from else ""
+    up_to = f"up to {quantity_text(rate.tier_to)}" if rate.tier_to is not None else ""
+    words = " ".join(filter(None, (above, up_to)))
+    return f"for all of it if {words}" if rate.tier_mode == Rate.TierMode.VOLUME else words
 
 
 def _partner_rate(cost: ListedPrice, retail: ListedPrice) -> PartnerRate:
     return PartnerRate(cost.item, cost.label, cost.per, cost.unit_price, retail.unit_price)
+
+
+def _in_order(card: RateCard, plan: Plan) -> list[Rate]:
+    """Return the rates by edition, then as the sheet has them, the tiers of an item together and from low to high."""
+    first: dict[tuple[str, str], int] = {}
+    rates = sorted(card.rates.all(), key=lambda rate: rate.line)
+    for rate in rates:
+        first.setdefault((rate.item, rate.edition), rate.line)
+    return sorted(rates, key=lambda rate: (*_place(rate.edition, plan), first[rate.item, rate.edition], rate.tier_from))
 
 
 def _place(edition: str, plan: Plan) -> tuple[bool, bool, str]:

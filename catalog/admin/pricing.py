@@ -13,11 +13,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils.datastructures import MultiValueDict
 
 from accounts.models import Organization
+from catalog.admin.plan_terms import PlanTermsPages
 from catalog.forms.pricing import PricesForm, SellingForm, WithdrawForm, currency_choices
 from catalog.models import UNLIMITED_STORAGE, ModuleSettings, Plan, PlanPrice, Term
 from catalog.operations import plans, prices
 from common import clock
-from common.bss import BssAdmin, refuse, related, say, staff, today
+from common.bss import refuse, related, say, staff, today
 from common.errors import DomainError
 from common.money import is_currency
 from common.templatetags.show import day, money
@@ -28,7 +29,7 @@ PRICE_CHANGE = "billing.add_pricechange"
 _RATE_CARDS = ("Acronis rate card", "billing_ratecard_changelist")
 
 
-class PricingPages(BssAdmin):
+class PricingPages(PlanTermsPages):
     """The pages of `PlanAdmin` about what a plan costs."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -48,16 +49,18 @@ class PricingPages(BssAdmin):
             raise PermissionDenied
         settings = ModuleSettings.objects.filter(plan=plan).first()
         is_selling = request.method == "POST" and request.POST.get("part") == "selling"
-        is_prices = request.method == "POST" and not is_selling
+        terms = self.terms_forms(request, plan)
+        is_prices = request.method == "POST" and not is_selling and request.POST.get("part") not in terms
         selling = SellingForm(request.POST if is_selling else None, plan=plan, settings=settings)
         grid = self._grid(request, plan, settings, answers=is_prices) if plan.is_fixed else None
         if is_selling and selling.is_valid() and self._save_selling(request, plan, selling):
             return redirect(self._pricing_url(plan))
         if is_prices and grid is not None and grid.is_valid() and self._save_prices(request, plan, grid):
             return redirect(self._pricing_url(plan))
-        return self.page(
-            request, "admin/catalog/pricing.html", title=f"Pricing of {plan}", **self._facts(request, plan, settings, selling, grid)
-        )
+        if self.save_terms(request, plan, terms):
+            return redirect(self._pricing_url(plan))
+        facts = {**self._facts(request, plan, settings, selling, grid), **self.terms_facts(plan, terms)}
+        return self.page(request, "admin/catalog/pricing.html", title=f"Pricing of {plan}", **facts)
 
     def withdraw_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask from which day a currency and term is not sold any more."""

@@ -16,6 +16,8 @@ from catalog.models import (
     ModuleSettings,
     PartnerTerms,
     Plan,
+    PlanAllowance,
+    PlanCommitment,
     PlanPrice,
     ProductGroup,
     Venture,
@@ -83,7 +85,8 @@ def set_selling_options(
     """
     Say how a plan is billed, whether buyers may order more than one, and whether partners may sell it. Order URLs are made.
 
-    A draft that becomes pay-as-you-go loses the quotas and the edition of its module setting: it has none. Repeated, nothing.
+    A draft that becomes pay-as-you-go loses the quotas and the edition of its module setting, one that becomes fixed its free units
+    and minimums: it has none. Repeated, nothing.
 
     :raises PlanRefused: the billing model of a plan that is or was sold would change; a plan with prices would become
         pay-as-you-go; or the quantity of one that has no quota to multiply is to be enabled (seed text, 004: “Enable Quantity”).
@@ -98,7 +101,9 @@ def set_selling_options(
     plan.quantity_is_enabled = quantity_is_enabled
     plan.applicable_on_partner_website = applicable_on_partner_website
     plan.save(update_fields=["billing_model", "quantity_is_enabled", "applicable_on_partner_website"])
-    if not plan.is_fixed:
+    if plan.is_fixed:
+        _drop_terms_of_use(plan)
+    else:
         _drop_quotas(plan)
     order_urls.make_order_urls(plan, on=today, at=at)
     return plan
@@ -107,7 +112,8 @@ def set_selling_options(
 @transaction.atomic(durable=True)
 def duplicate_plan(*, plan_id: int, name: str, today: date, by: User | None, at: datetime) -> Plan:
     """
-    Add a draft of another name that is set up as a plan is now: module setting and items, action mails, partner terms, prices.
+    Add a draft of another name that is set up as a plan is now: module setting and items, action mails, partner terms, prices,
+    free units and minimums.
 
     Of the prices, those valid today begin today, planned ones on their day. What partners take for the plan is theirs and is not
     copied. Return the draft.
@@ -123,6 +129,9 @@ def duplicate_plan(*, plan_id: int, name: str, today: date, by: User | None, at:
         ActionMail.objects.create(plan=copy, **_facts(row, without=("id", "plan")))
     for terms in PartnerTerms.objects.filter(plan=plan):
         PartnerTerms.objects.create(plan=copy, **_facts(terms, without=("id", "plan")))
+    for kind in (PlanAllowance, PlanCommitment):
+        for agreed in kind._default_manager.filter(plan=plan):
+            kind._default_manager.create(plan=copy, **_facts(agreed, without=("id", "plan")))
     order_urls.make_order_urls(copy, on=today, at=at)
     return copy
 
@@ -191,6 +200,12 @@ def _drop_quotas(plan: Plan) -> None:
     nothing: dict[str, Any] = {"storage_quota": None, "overage": None, "protection_model": "", "file_sync_model": ""}
     ModuleSettings.objects.filter(plan=plan).update(**nothing)
     ModuleItem.objects.filter(settings__plan=plan).update(soft_quota=None, overage=None)
+
+
+def _drop_terms_of_use(plan: Plan) -> None:
+    """Free units and minimums are for what is billed by use."""
+    PlanAllowance.objects.filter(plan=plan).delete()
+    PlanCommitment.objects.filter(plan=plan).delete()
 
 
 def _copy_module_settings(plan: Plan, copy: Plan) -> None:
