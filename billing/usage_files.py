@@ -2,11 +2,16 @@
 
 import csv
 from collections.abc import Iterable, Iterator
+from typing import cast
+
+from django.http import HttpResponse, StreamingHttpResponse
 
 from billing.models import Subscription
-from billing.queries.metered import DayRow, ItemSummary, csv_number
+from billing.queries.metered import MOST_ROWS, DayRow, ItemSummary, csv_number
+from billing.usage_asked import Asked
 from catalog.item_names import edition_label, item_label
 
+TOO_MANY = f"That is more than {MOST_ROWS:,} readings. Choose one service, then export again."
 SUMMARY_COLUMNS = (
     "customer_number",
     "customer",
@@ -60,6 +65,14 @@ def summary_csv(rows: Iterable[ItemSummary]) -> Iterator[str]:
 def days_csv(rows: Iterable[DayRow]) -> Iterator[str]:
     """Yield the lines of “Day-by-day for period”, the header first, each with its end."""
     return _lines(DAY_COLUMNS, (_day_cells(row) for row in rows))
+
+
+def csv_answer(lines: Iterator[str], name: str, asked: Asked) -> HttpResponse:
+    """Send ``lines`` as they are made, under a name that says service and month."""
+    of = f"-{asked.service}" if asked.service else ""
+    headers = {"Content-Disposition": f'attachment; filename="{name}{of}-{asked.period}.csv"'}
+    # An answer like any other; Django's two kinds only share a base that its decorators do not name.
+    return cast(HttpResponse, StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers))
 
 
 def harmless(cell: str) -> str:

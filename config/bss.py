@@ -168,6 +168,7 @@ SECTIONS: dict[str, list[Entry]] = {
     "Reports": [
         _list("Reconciliation", "balance", "reconciliation.reconciliationrun"),
         _list("Discrepancies", "difference", "reconciliation.discrepancy"),
+        Entry("Margins", "trending_up", "billing_subscription_margins", "billing.view_billingrun"),
         Entry("Accounting export", "table_view", "billing_invoice_accounting", "billing.view_payment"),
     ],
     "Settings": [
@@ -352,7 +353,22 @@ def _month_cards(msp: Organization, today: date) -> list[Card]:
     mine = Invoice.objects.filter(seller=msp).order_by()
     first = today.replace(day=1)
     issued = mine.issued().filter(issued_on__gte=first, issued_on__lt=add_months(first, 1))
-    return [*_sums(issued, "invoiced, excl. VAT", "issued"), *_sums(mine.drafts(), "in drafts, excl. VAT", "draft")]
+    return [
+        *_sums(issued, "invoiced, excl. VAT", "issued"),
+        *_sums(mine.drafts(), "in drafts, excl. VAT", "draft"),
+        *_overdue(mine, today),
+    ]
+
+
+def _overdue(invoices: QuerySet[Invoice], today: date) -> list[Card]:
+    """What is left to pay of invoices whose day has passed, per currency, with tax; nothing where all is paid."""
+    due = Invoice.objects.filter(pk__in=invoices.values("pk")).unpaid().filter(due_on__lt=today)
+    sums = due.values("currency").annotate(left=Sum("open_amount"), count=Count("pk")).order_by("currency")
+    url = reverse("admin:billing_invoice_changelist") + "?is=overdue"
+    return [
+        Card(money(row["left"], row["currency"]), f"overdue, {row['count']} invoice{'' if row['count'] == 1 else 's'}", url, "is-due")
+        for row in sums
+    ]
 
 
 def _sums(invoices: QuerySet[Invoice], words: str, state: str) -> list[Card]:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from unfold.decorators import display
 
+from billing.admin.subscription_pages import SalesMarginPage, UsageReportPage
 from billing.models import Subscription, SubscriptionPrice, UnmappedUsage, UsageRecord
 from billing.operations import price_changes, subscriptions
 from billing.queries import price_changes as queries
@@ -34,7 +35,7 @@ class TrialFilter(admin.SimpleListFilter):
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(Ledger):
+class SubscriptionAdmin(UsageReportPage, SalesMarginPage, Ledger):
     list_display = (
         "number",
         "status_label",
@@ -129,6 +130,7 @@ class SubscriptionAdmin(Ledger):
             *_page_of(request, "service", "Service", row.service_id),
             *_page_of(request, "tenant", "Tenant", row.service.tenant_id),
             *related(request, "ordering.view_order", "Order", "ordering_order_changelist", f"q={row.order_number}"),
+            ("Billing Usage Report", self.url_of(row, "usage_report")),
             *related(request, "billing.view_usagerecord", "Usage", "billing_usagerecord_changelist", mine),
             *related(request, "billing.view_invoice", "Invoices", "billing_invoice_changelist", mine),
         ]

@@ -1,6 +1,5 @@
 """A reseller's margins: what it was invoiced, what it invoiced, and what is left, by customer, service and item."""
 
-import csv
 from collections.abc import Iterator
 from datetime import date
 
@@ -13,16 +12,15 @@ from django.views.decorators.http import require_safe
 from accounts.access import member_required
 from accounts.acting import membership_of
 from accounts.models import Organization
-from billing.margins import Margin, together
+from billing.margin_files import margin_cells, margins_csv
+from billing.margins import together
 from billing.queries import margins as queries
 from billing.queries.margins import CustomerMargin, ServiceMargin
 from billing.usage_files import harmless
 from common import clock
-from common.money import round_money
 from common.periods import MalformedPeriod, Period, add_months
 
 PAGE_LENGTH = 100
-MARGIN_COLUMNS = ("paid_currency", "paid", "got_currency", "got", "margin_currency", "margin", "margin_percent", "exchange_rate")
 
 
 @member_required
@@ -38,7 +36,7 @@ def margins(request: HttpRequest) -> HttpResponse:
     period, refusal = _period(request, reseller, months)
     rows = queries.customer_margins(reseller, period)
     if request.GET.get("export") == "csv":
-        return _csv(f"margins-{reseller.number}-{period}", ("customer_number", "customer"), _customer_cells(rows))
+        return margins_csv(f"margins-{reseller.number}-{period}", ("customer_number", "customer"), _customer_cells(rows))
     context = {
         "page": Paginator(rows, PAGE_LENGTH).get_page(request.GET.get("page")),
         "totals": together([one.margin for one in rows]),
@@ -61,7 +59,7 @@ def customer(request: HttpRequest, number: str) -> HttpResponse:
     period, refusal = _period(request, reseller, months)
     services = queries.service_margins(reseller, found, period)
     if request.GET.get("export") == "csv":
-        return _csv(f"margins-{found.number}-{period}", ("service", "product", "item"), _item_cells(services))
+        return margins_csv(f"margins-{found.number}-{period}", ("service", "product", "item"), _item_cells(services))
     context = {
         "customer": found,
         "services": services,
@@ -71,18 +69,6 @@ def customer(request: HttpRequest, number: str) -> HttpResponse:
         "refusal": refusal,
     }
     return TemplateResponse(request, "billing/margins_customer.html", context)
-
-
-def margin_cells(margin: Margin) -> list[object]:
-    """Write a margin as a spreadsheet wants it: bare numbers with their currencies, empty where nothing can be said."""
-    amount, conversion = margin.amount, margin.conversion
-    rate = f"{conversion} from {conversion.valid_from}" if conversion else ""
-    sides = [
-        cell
-        for one in (margin.paid, margin.got, amount)
-        for cell in ((one.currency, round_money(one.value, one.currency)) if one else ("", ""))
-    ]
-    return [*sides, "" if margin.percent is None else margin.percent, rate]
 
 
 def _reseller(request: HttpRequest) -> Organization:
@@ -114,12 +100,3 @@ def _item_cells(services: list[ServiceMargin]) -> Iterator[list[object]]:
         number, plan = (one.subscription.number, one.subscription.plan_name) if one.subscription else ("", "")
         for item in one.items:
             yield [number, harmless(plan), harmless(item.label), *margin_cells(item.margin)]
-
-
-def _csv(name: str, columns: tuple[str, ...], rows: Iterator[list[object]]) -> HttpResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    answer = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
-    writer = csv.writer(answer)
-    writer.writerow([*columns, *MARGIN_COLUMNS])
-    writer.writerows(rows)
-    return answer

@@ -1,11 +1,10 @@
 """What the services of the organization acted for use: the running month, by item and day, and the two reports with their files."""
 
-from collections.abc import Iterator
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
@@ -17,13 +16,11 @@ from accounts.models import Organization
 from billing import usage_asked, usage_files
 from billing.models import Subscription
 from billing.queries import consumption, metered
-from billing.usage_asked import Asked
 from billing.views.services import visible_services
 from common import clock
 
 PAGE_LENGTH = 100
 SERVICES_A_PAGE = 25
-TOO_MANY = f"That is more than {metered.MOST_ROWS:,} readings. Choose one service, then export again."
 
 
 @member_required
@@ -78,13 +75,13 @@ def report(request: HttpRequest) -> HttpResponse:
     parts = metered.parts(asked.chosen, asked.period)
     days = metered.DayRows(parts, item=asked.item)
     is_export = request.GET.get("export") == "csv" and not asked.refusal
-    refusal = TOO_MANY if is_export and asked.is_by_day and days.are_too_many else asked.refusal
+    refusal = usage_files.TOO_MANY if is_export and asked.is_by_day and days.are_too_many else asked.refusal
     if is_export and asked.is_by_day and not refusal:
-        return csv_file(usage_files.days_csv(days), "usage-day-by-day", asked)
+        return usage_files.csv_answer(usage_files.days_csv(days), "usage-day-by-day", asked)
     items = metered.summaries(parts)
     rows = [one for one in items if asked.item in ("", one.item)]
     if is_export and not asked.is_by_day:
-        return csv_file(usage_files.summary_csv(rows), "usage-summary", asked)
+        return usage_files.csv_answer(usage_files.summary_csv(rows), "usage-summary", asked)
     shown: Any = days if asked.is_by_day else rows
     context = {
         "asked": asked,
@@ -107,14 +104,6 @@ def service(request: HttpRequest, number: str) -> HttpResponse:
     chosen = next((one for one in items if (one.item, one.edition) == (asked.item, edition)), None)
     context = {"subscription": subscription, "asked": asked, "items": items, "chosen": chosen}
     return TemplateResponse(request, "billing/usage_service.html", context)
-
-
-def csv_file(lines: Iterator[str], name: str, asked: Asked) -> HttpResponse:
-    """Send ``lines`` as they are made, under a name that says service and month."""
-    of = f"-{asked.service}" if asked.service else ""
-    headers = {"Content-Disposition": f'attachment; filename="{name}{of}-{asked.period}.csv"'}
-    # An answer like any other; Django's two kinds only share a base that its decorators do not name.
-    return cast(HttpResponse, StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers))
 
 
 def _services(request: HttpRequest) -> list[Subscription]:

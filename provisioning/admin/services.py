@@ -122,6 +122,7 @@ class ServiceAdmin(Ledger):
         return [
             *related(request, "provisioning.view_tenant", "Tenant", "provisioning_tenant_changelist", mine),
             *related(request, "billing.view_subscription", "Subscription", "billing_subscription_changelist", mine),
+            *_usage_report(request, row),
         ]
 
     # --- Licensing models ----------------------------------------------------------------------------------------------
@@ -200,6 +201,14 @@ class ServiceAdmin(Ledger):
     def to_production(self, request: HttpRequest, service: Service) -> str:
         services.switch_to_production(service_id=service.pk, at=clock.now())
         return f"{service.organization} goes to production at Acronis within a minute."
+
+
+def _usage_report(request: HttpRequest, service: Service) -> list[tuple[str, str]]:
+    """Return the words and address of the billing usage report; its page belongs to a higher floor."""
+    subscription = getattr(service, "subscription", None)
+    if subscription is None or not request.user.has_perm("billing.view_subscription"):
+        return []
+    return [("Billing Usage Report", reverse("admin:billing_subscription_usage_report", args=[subscription.pk]))]
 
 
 STORAGE_WORDS = {
