@@ -92,6 +92,17 @@ class ExchangeRateForm(forms.Form):
         return str(self.cleaned_data["quote"]).upper()
 
 
+class HoldForm(forms.Form):
+    """Why a draft is not to be issued yet."""
+
+    reason = forms.CharField(
+        max_length=400,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="Shown to whoever issues the run.",
+        error_messages={"required": "Say why, for whoever is to release it."},
+    )
+
+
 def _currencies() -> list[tuple[str, str]]:
     usual = ("EUR", "USD", "GBP", "CHF")
     codes = [*usual, *sorted(code for code in moneyed.CURRENCIES if code not in usual)]
