@@ -365,10 +365,8 @@ def _overdue(invoices: QuerySet[Invoice], today: date) -> list[Card]:
     due = Invoice.objects.filter(pk__in=invoices.values("pk")).unpaid().filter(due_on__lt=today)
     sums = due.values("currency").annotate(left=Sum("open_amount"), count=Count("pk")).order_by("currency")
     url = reverse("admin:billing_invoice_changelist") + "?is=overdue"
-    return [
-        Card(money(row["left"], row["currency"]), f"overdue, {row['count']} invoice{'' if row['count'] == 1 else 's'}", url, "is-due")
-        for row in sums
-    ]
+    overdue = [(money(row["left"], row["currency"]), row["count"]) for row in sums]
+    return [Card(left, f"overdue, {count} invoice{'' if count == 1 else 's'}", url, "is-due") for left, count in overdue]
 
 
 def _sums(invoices: QuerySet[Invoice], words: str, state: str) -> list[Card]:
