@@ -344,7 +344,7 @@ def _payable(payment: Payment, invoice_id: int, amount: Decimal | None) -> Decim
 def _with_credit(invoice: Invoice) -> Iterable[Any]:
     """Return the payments its buyer has something left of, in the invoice's currency, the oldest first."""
     payments: Any = Payment.objects.standing().filter(seller=invoice.seller, buyer=invoice.buyer, currency=invoice.currency)
-    return payments.with_rest().filter(rest__gt=0).order_by("received_on", "pk")  # type: ignore[no-any-return]
+    return payments.with_rest().filter(rest__gt=0).order_by("received_on", "pk")
 
 
 def _allocate(

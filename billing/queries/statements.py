@@ -147,7 +147,7 @@ def sellers_to(buyer: Organization) -> list[Organization]:
     of_invoices = Invoice.objects.issued().filter(buyer=buyer).order_by().values("seller").distinct()
     of_payments = Payment.objects.filter(buyer=buyer).order_by().values("seller").distinct()
     found = Organization.objects.filter(pk__in=of_invoices) | Organization.objects.filter(pk__in=of_payments)
-    return list((found | Organization.objects.filter(pk=buyer.parent_id)).order_by("name", "pk"))
+    return list((found | Organization.objects.filter(children=buyer)).order_by("name", "pk"))
 
 
 def buyers_of(seller: Organization) -> list[Organization]:

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Prefetch
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_http_methods, require_safe
@@ -37,7 +37,7 @@ LONGEST_SEARCH = 100
 
 @member_required
 @require_safe
-def payment_list(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+def payment_list(request: HttpRequest) -> HttpResponse:
     """
     List what the organization acted for paid, newest first; for a reseller with ``sold=1`` what its customers paid it.
 
@@ -139,7 +139,7 @@ def take_back(request: HttpRequest, key: UUID) -> HttpResponse:
 
 @member_required
 @require_safe
-def statement(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+def statement(request: HttpRequest) -> HttpResponse:
     """
     Show the statement of account with the seller, or for a reseller with one of its customers (``customer``, a number).
 
@@ -173,7 +173,7 @@ def statement(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 @member_required
 @require_safe
-def open_items(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+def open_items(request: HttpRequest) -> HttpResponse:
     """Show a reseller what its customers owe it by age, of one ``customer`` (a number) each invoice; ``export=csv`` as a file."""
     seller = _seller_of(request)
     customer = _customer(seller, request.GET["customer"]) if request.GET.get("customer") else None
@@ -280,6 +280,6 @@ def _refuse(form: Any, refusal: DomainError) -> None:
     form.add_error(field, str(refusal))
 
 
-def _file(lines: Iterable[str], name: str) -> StreamingHttpResponse:
+def _file(lines: Iterable[str], name: str) -> HttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
+    return HttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)

@@ -43,7 +43,7 @@ def url(name: str, *args: object, **query: object) -> str:
 
 
 def read(response: Any) -> list[list[str]]:
-    return list(csv.reader(StringIO(b"".join(response.streaming_content).decode())))
+    return list(csv.reader(StringIO(response.text)))
 
 
 # --- Who may ------------------------------------------------------------------------------------------------------------------
