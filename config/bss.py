@@ -162,6 +162,7 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("Open items", "hourglass_bottom", "billing_open_items", "billing.view_payment"),
         _list("Parked accounts", "report", "billing.parkedaccount", "parked"),
         _list("Usage", "monitoring", "billing.usagerecord"),
+        _list("Usage estimates", "speed", "billing.usageestimate"),
         _list("Unmapped usage", "help", "billing.unmappedusage", "unmapped"),
         _list("Usage reports", "summarize", "provisioning.vendorreport", "reports"),
     ],
@@ -241,7 +242,7 @@ _COUNTS: dict[str, tuple[str, Callable[[], int]]] = {
     "drafts": ("billing.view_invoice", lambda: _at_most(_own(Invoice.objects.drafts()))),
     "unmapped": ("billing.view_unmappedusage", lambda: _at_most(UnmappedUsage.objects.all())),
     "drift": ("provisioning.view_drift", lambda: _at_most(Drift.objects.open())),
-    "reports": ("provisioning.view_vendorreport", lambda: _at_most(VendorReport.objects.filter(status="failed"))),
+    "reports": ("provisioning.view_vendorreport", lambda: _at_most(VendorReport.objects.unresolved())),
 }
 
 
@@ -316,7 +317,7 @@ def _service_cards(request: HttpRequest) -> list[Card]:
     cards += _card(needs(request).get("drift", 0), "difference at the vendor", "differences at the vendor", drift, "is-due")
     reports = reverse("admin:provisioning_vendorreport_changelist")
     failed = needs(request).get("reports", 0)
-    return cards + _card(failed, "usage report failed", "usage reports failed", f"{reports}?status__exact=failed", "is-bad")
+    return cards + _card(failed, "usage report failed", "usage reports failed", f"{reports}?state=unresolved", "is-bad")
 
 
 def _billing_cards(request: HttpRequest, today: date) -> list[Card]:

@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, StreamingHttpResponse
+from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
 from billing.admin.subscription_pages import SalesMarginPage, UsageReportPage
@@ -13,6 +14,7 @@ from billing.models import Subscription, SubscriptionPrice, UnmappedUsage, Usage
 from billing.operations import price_changes, subscriptions
 from billing.queries import price_changes as queries
 from billing.queries.price_changes import MovedPrice
+from billing.unmapped_file import unmapped_csv
 from catalog.models import Plan
 from common import clock
 from common.bss import STATE_COLOURS, Ledger, Move, figure, month_filter, related, staff, today
@@ -209,10 +211,28 @@ class UsageRecordAdmin(Ledger):
         return figure(quantity(record.delta))
 
 
+class ReportFilter(admin.SimpleListFilter):
+    """What one report brought; its page links here. Not offered otherwise: there is one every night."""
+
+    title = "report"
+    parameter_name = "report"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        chosen = request.GET.get(self.parameter_name)
+        return [(chosen, "The chosen one")] if chosen else []
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = str(self.value() or "")
+        if not value:
+            return queryset
+        return queryset.filter(report=int(value)) if value.isascii() and value.isdecimal() and len(value) <= 18 else queryset.none()
+
+
 @admin.register(UnmappedUsage)
 class UnmappedUsageAdmin(Ledger):
     """Report lines of tenants that are not ours: somebody made them at the vendor by hand."""
 
+    list_before_template = "admin/billing/_unmapped_tools.html"
     list_display = (
         "day",
         "tenant_name",
@@ -224,9 +244,9 @@ class UnmappedUsageAdmin(Ledger):
         "service_manager",
     )
     list_select_related = ("service_manager",)
-    list_filter = ("service_manager", month_filter("day"))
-    search_fields = ("vendor_tenant_id__iexact", "tenant_name")
-    search_help_text = "Tenant id or name"
+    list_filter = ("service_manager", month_filter("day"), ReportFilter)
+    search_fields = ("vendor_tenant_id__iexact", "tenant_name", "item__istartswith")
+    search_help_text = "Tenant id or name, or the beginning of an item"
     ordering = ("-pk",)
     fields = (
         ("tenant_name", "vendor_tenant_id"),
@@ -235,6 +255,17 @@ class UnmappedUsageAdmin(Ledger):
         ("absolute_shown", "delta_shown", "measurement_unit"),
         ("service_manager", "report", "report_line"),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        return [path("export/", self.admin_site.admin_view(self.export_view), name=self.url_name("export")), *super().get_urls()]
+
+    def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
+        """Send the list as CSV, as it is filtered and searched; all of it, streamed."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        rows = self.get_changelist_instance(request).get_queryset(request)
+        headers = {"Content-Disposition": 'attachment; filename="unmapped-usage.csv"'}
+        return StreamingHttpResponse(unmapped_csv(rows), content_type="text/csv; charset=utf-8", headers=headers)
 
     @display(description="level")
     def absolute_shown(self, line: UnmappedUsage) -> str:

@@ -5,7 +5,7 @@ from django.utils.html import format_html_join
 from unfold.decorators import display
 
 from common.bss import STATE_COLOURS, Ledger, month_filter
-from provisioning.models import Hold, VendorAccess, VendorAction, VendorReport
+from provisioning.models import Hold, VendorAccess, VendorAction
 
 ACTION_COLOURS = {**STATE_COLOURS, "interrupted": "warning"}
 
@@ -77,35 +77,3 @@ class HoldAdmin(Ledger):
     @display(description="organization")
     def tenant_name(self, hold: Hold) -> str:
         return hold.tenant.organization.name
-
-
-@admin.register(VendorReport)
-class VendorReportAdmin(Ledger):
-    """Usage reports of the vendor: wished, asked for, ready, loaded."""
-
-    list_display = (
-        "period_start",
-        "period_end",
-        "service_manager",
-        "kind",
-        "status_label",
-        "rows_loaded",
-        "attempts",
-        "next_try_at",
-        "error",
-    )
-    list_select_related = ("service_manager",)
-    list_filter = ("status", "service_manager", month_filter("period_start"))
-    fields = (
-        ("service_manager", "kind"),
-        ("period_start", "period_end"),
-        ("status", "rows_loaded"),
-        ("attempts", "next_try_at"),
-        "error",
-        ("created_at", "loaded_at"),
-        ("vendor_id", "stored_id"),
-    )
-
-    @display(description="state", ordering="status", label=STATE_COLOURS)
-    def status_label(self, report: VendorReport) -> tuple[str, str]:
-        return report.status, str(report.get_status_display())
