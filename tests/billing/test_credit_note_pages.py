@@ -102,12 +102,18 @@ def test_a_page_tells_why_of_which_invoice_and_how_much(personas: Personas, reta
         assert words in page
 
 
-def test_the_invoice_leads_to_its_credit_notes(personas: Personas, retail: Invoice) -> None:
+def test_the_invoice_leads_to_its_credit_notes_and_its_seller_to_another_one(personas: Personas, retail: Invoice) -> None:
     credit_note = give(retail)
+    another = reverse("billing:credit", args=[retail.number])
 
-    page = personas.client("carol").get(reverse("billing:invoice", args=[retail.number])).text
+    of_buyer, of_seller = (
+        personas.client(who).get(reverse("billing:invoice", args=[retail.number])).text for who in ("carol", "alice")
+    )
 
-    assert reverse("billing:credit_note", args=[credit_note.number]) in page
+    for page in (of_buyer, of_seller):
+        assert reverse("billing:credit_note", args=[credit_note.number]) in page
+    assert another in of_seller
+    assert another not in of_buyer
 
 
 # --- Giving one ------------------------------------------------------------
