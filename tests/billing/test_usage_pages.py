@@ -1,266 +1,192 @@
-"""Usage in the back office: reports and how far they are, asking for days, unmapped lines as a file, estimates."""
+"""Usage by item and day, and the two reports: who sees which, what they say, what their files hold."""
 
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from typing import Any
+import csv
+from datetime import date, timedelta
+from io import StringIO
 
 import pytest
-from django.contrib.auth.models import Permission
+import time_machine
 from django.urls import reverse
 
-from billing.models import UnmappedUsage, UsageEstimate
-from common import clock
-from provisioning.models import ServiceManager, VendorReport
+from billing.models import Subscription, UsageRecord
+from billing.queries import metered
+from common.periods import Period
 from tests import factories
+from tests.billing.making import GIB, OCTOBER, SERVERS, report, subscribe, use
 from tests.conftest import Personas
 
-NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
-LIST = "admin:provisioning_vendorreport_changelist"
-COLLECT = "admin:provisioning_vendorreport_collect"
-ESTIMATES = "admin:billing_usageestimate_changelist"
-LOADING = {"status": "ready", "rows_read": 120_000}
+pytestmark = pytest.mark.django_db
+
+POINTS = "pg_base_adv_dr_compute_points"
+REPORT, OCTOBERS = reverse("billing:usage_report"), {"month": "2026-10"}
 
 
 @pytest.fixture(autouse=True)
-def now(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "now", lambda: NOW)
+def _in_october() -> object:
+    with time_machine.travel("2026-10-29T09:00:00Z", tick=False):
+        yield
 
 
 @pytest.fixture
-def bert(personas: Personas) -> Any:
-    """The billing manager's browser, with the right to have usage collected."""
-    [group] = personas.bert.groups.all()
-    group.permissions.add(*Permission.objects.filter(codename__in=["collect_usage", "view_vendorreport"]))
-    return personas.client("bert")
+def used(personas: Personas) -> Subscription:
+    """A direct customer's service: storage grows by 1 GiB a day from 100, one server, 2 hours of computing on two days."""
+    subscription = subscribe(personas.direct_customer)
+    for number, day in enumerate(OCTOBER):
+        use(subscription, (100 + number) * GIB, days=[day])
+    use(subscription, 1, item=SERVERS, unit="")
+    use(subscription, 7200, item=POINTS, unit="seconds", days=[date(2026, 10, 5), date(2026, 10, 6)], is_range=True, delta=7200)
+    return subscription
 
 
-def a_report(manager: ServiceManager | None = None, **fields: Any) -> VendorReport:
-    standard = {"period_start": date(2026, 11, 1), "period_end": date(2026, 11, 2), "next_try_at": NOW, "created_at": NOW}
-    return VendorReport.objects.create(service_manager=manager or factories.ServiceManagerFactory(), **standard | fields)
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(StringIO(text)))
 
 
-def page_of(report: VendorReport, what: str = "change") -> str:
-    return reverse(f"admin:provisioning_vendorreport_{what}", args=[report.pk])
+def test_the_summary_says_first_last_highest_average_and_added(personas: Personas, used: Subscription) -> None:
+    page = personas.client("dora").get(REPORT, OCTOBERS).text
+    export = personas.client("dora").get(REPORT, {**OCTOBERS, "export": "csv"})
+
+    assert "Summary for period" in page
+    storage = next(row for row in rows_of(export.getvalue().decode()) if row["unit"] == "GiB")
+    told = [storage[name] for name in ("days_with_readings", "first_level", "last_level", "highest_level", "average_level")]
+    assert told == ["31", "100", "130", "130", "115"]
+    for expected in ("130 GiB", "115", "1 unit", "4", "Disaster recovery compute points"):
+        assert expected in page
 
 
-# --- Reports ------------------------------------------------------------------------------------------------------------
+def test_day_by_day_gives_every_reading_with_its_report_line(personas: Personas, used: Subscription) -> None:
+    asked = {**OCTOBERS, "report": "days", "export": "csv", "service": used.number, "item": POINTS}
 
+    export = personas.client("dora").get(REPORT, asked)
 
-@pytest.mark.parametrize(
-    ("fields", "words", "keeps_itself_up_to_date"),
-    [
-        pytest.param({}, "Acronis is yet to be asked for it.", True, id="wished"),
-        pytest.param({"status": "requested"}, "Acronis is making it", True, id="requested"),
-        pytest.param({"status": "ready"}, "The file is there", True, id="ready"),
-        pytest.param(
-            {"status": "ready", "stage": "reading", "rows_read": 120_000, "bytes_read": 3 * 1024**2, "bytes_total": 4 * 1024**2},
-            "<strong>37 %</strong> Reading the file: 120,000 lines, 3.0 of 4.0 MiB.",
-            True,
-            id="reading",
-        ),
-        pytest.param(
-            {"status": "ready", "stage": "reading", "rows_read": 9}, "Reading the file: 9 lines.", True, id="of unknown size"
-        ),
-        pytest.param(
-            {"status": "ready", "stage": "adding", "rows_read": 9},
-            "<strong>70 %</strong> Adding its readings: 9 lines.",
-            True,
-            id="adding",
-        ),
-        pytest.param({"status": "loaded", "rows_loaded": 3_100_000}, "3,100,000 readings are loaded.", False, id="loaded"),
-        pytest.param(
-            {"status": "failed", "error": "Line 4 of the report is bad."}, "Line 4 of the report is bad.", False, id="failed"
-        ),
-    ],
-)
-def test_a_reports_page_says_how_far_it_is(bert: Any, fields: dict[str, Any], words: str, keeps_itself_up_to_date: bool) -> None:
-    report = a_report(**fields)
-
-    page = bert.get(page_of(report)).content.decode()
-
-    assert words in page
-    assert (page_of(report, "progress") in page) == keeps_itself_up_to_date
-    assert bert.get(reverse(LIST)).status_code == 200
-
-
-def test_a_report_that_waits_for_six_o_clock_says_why_and_until_when(bert: Any) -> None:
-    report = a_report(error="400: usage history is not ready", next_try_at=NOW + timedelta(hours=3))
-
-    page = bert.get(page_of(report)).content.decode()
-
-    assert "usage history is not ready" in page
-    assert "It is tried again at 2 Nov 2026, 13:00 CET." in page
-
-
-def test_the_part_that_shows_progress_has_the_whole_page_loaded_once_the_report_has_ended(bert: Any) -> None:
-    under_way, loaded = a_report(status="ready"), a_report(status="loaded", rows_loaded=1)
-
-    assert "HX-Refresh" not in bert.get(page_of(under_way, "progress")).headers
-    assert bert.get(page_of(loaded, "progress")).headers["HX-Refresh"] == "true"
-
-
-def test_a_failed_report_is_collected_again_by_a_new_one_and_then_counts_as_made_up_for(bert: Any) -> None:
-    failed = a_report(status="failed", error="Line 4 of the report is bad.")
-
-    answer = bert.post(page_of(failed, "again"))
-    again = bert.post(page_of(failed, "again"))
-
-    newest = VendorReport.objects.get(status="wished")
-    assert answer.url == again.url == page_of(newest)
-    assert newest.period == failed.period
-    assert list(VendorReport.objects.unresolved()) == [failed]
-    VendorReport.objects.filter(pk=newest.pk).update(status="loaded")
-    assert not VendorReport.objects.unresolved().exists()
-
-
-def test_a_report_that_waits_is_gone_on_with_at_once(bert: Any) -> None:
-    waiting = a_report(next_try_at=NOW + timedelta(hours=3))
-
-    bert.post(page_of(waiting, "again"))
-
-    waiting.refresh_from_db()
-    assert waiting.next_try_at == NOW
-
-
-def test_without_the_permission_there_is_no_button_and_no_way(personas: Personas, bert: Any) -> None:
-    Permission.objects.get(codename="collect_usage").group_set.clear()
-    report, client = a_report(status="failed"), personas.client("bert")
-
-    assert "Collect again" not in client.get(page_of(report)).content.decode()
-    assert client.post(page_of(report, "again")).status_code == 403
-    assert client.get(reverse(COLLECT)).status_code == 403
-    assert client.post(reverse("admin:billing_usageestimate_refresh")).status_code == 403
-
-
-# --- Asking for days ----------------------------------------------------------------------------------------------------
-
-
-def test_days_are_asked_for_from_one_service_manager(bert: Any) -> None:
-    one, _ = factories.ServiceManagerFactory(), factories.ServiceManagerFactory()
-
-    answer = bert.post(reverse(COLLECT), {"first_day": "2026-10-01", "last_day": "2026-10-31", "service_manager": one.pk})
-
-    report = VendorReport.objects.get()
-    assert answer.url == page_of(report)
-    assert (report.service_manager, str(report.period), report.status) == (one, "2026-10", "wished")
-
-
-def test_days_are_asked_for_from_each_service_manager_in_use(bert: Any) -> None:
-    factories.ServiceManagerFactory.create_batch(2)
-    factories.ServiceManagerFactory(is_active=False)
-
-    answer = bert.post(reverse(COLLECT), {"first_day": "2026-11-02", "last_day": "2026-11-02", "service_manager": ""})
-
-    assert answer.url == reverse(LIST)
-    assert VendorReport.objects.count() == 2
-
-
-@pytest.mark.parametrize(
-    ("days", "field", "sentence"),
-    [
-        (("2026-11-01", "2026-11-03"), "last_day", "There is no usage of 2026-11-03 yet: it is 2026-11-02 (UTC)."),
-        (("2026-12-01", "2026-12-02"), "first_day", "There is no usage of 2026-12-01 yet: it is 2026-11-02 (UTC)."),
-        (("2026-10-02", "2026-10-01"), "last_day", "The last day must not come before the first, 2026-10-02."),
-        (("2026-01-01", "2026-10-01"), "last_day", "Ask for 92 days at most; take several reports for more."),
-        (("yesterday", "2026-10-01"), "first_day", "Enter a valid date."),
-        (("", "2026-10-01"), "first_day", "This field is required."),
-    ],
-)
-def test_days_that_cannot_be_asked_for_are_refused_beside_their_field(
-    bert: Any, days: tuple[str, str], field: str, sentence: str
-) -> None:
-    factories.ServiceManagerFactory()
-
-    page = bert.post(reverse(COLLECT), {"first_day": days[0], "last_day": days[1]})
-
-    assert page.context["form"].errors[field] == [sentence]
-    assert not VendorReport.objects.exists()
-
-
-def test_without_a_connected_service_manager_asking_says_so(bert: Any) -> None:
-    page = bert.post(reverse(COLLECT), {"first_day": "2026-11-01", "last_day": "2026-11-01"})
-
-    assert "No service manager is connected" in page.content.decode()
-
-
-# --- Unmapped lines -----------------------------------------------------------------------------------------------------
-
-
-def unmapped(report: VendorReport, name: str, **fields: Any) -> UnmappedUsage:
-    standard = {"vendor_tenant_id": f"id-of-{name}"[:36], "item": "pg_base_storage", "day": date(2026, 11, 1), "report_line": 7}
-    amounts = {"measurement_unit": "bytes", "absolute": Decimal("1.5"), "delta": Decimal(10)}
-    return UnmappedUsage.objects.create(
-        service_manager=report.service_manager, report=report, tenant_name=name, **standard | amounts | fields
-    )
-
-
-def test_unmapped_lines_are_exported_as_they_are_filtered_and_no_name_becomes_a_formula(bert: Any) -> None:
-    first, other = a_report(status="loaded"), a_report(status="loaded")
-    unmapped(first, "=HYPERLINK(1)")
-    unmapped(other, "Somebody else")
-    export = reverse("admin:billing_unmappedusage_export")
-
-    lines = b"".join(bert.get(export, {"report": first.pk}).streaming_content).decode().splitlines()
-
-    assert lines[0].startswith("Day (UTC),Service manager,Tenant id,")
-    assert lines[1:] == [
-        f"2026-11-01,{first.service_manager},id-of-=HYPERLINK(1),'=HYPERLINK(1),pg_base_storage,,,bytes,1.5,10,{first.pk},7"
+    rows = rows_of(export.getvalue().decode())
+    assert [(row["day"], row["added"], row["unit"], row["vendor_report_line"]) for row in rows] == [
+        ("2026-10-05", "2", "hour", "2"),
+        ("2026-10-06", "2", "hour", "3"),
     ]
-    assert len(b"".join(bert.get(export, {"q": "Somebody"}).streaming_content).splitlines()) == 2
-    assert len(b"".join(bert.get(export).streaming_content).splitlines()) == 3
+    assert rows[0]["vendor_report"] == str(report(used).pk)
+    assert export["Content-Disposition"] == f'attachment; filename="usage-day-by-day-{used.number}-2026-10.csv"'
 
 
-def test_a_reports_page_leads_to_the_lines_that_are_not_ours(bert: Any) -> None:
-    report = a_report(status="loaded")
-    unmapped(report, "Somebody else")
+def test_a_name_that_begins_like_a_formula_is_harmless_in_a_file(personas: Personas, used: Subscription) -> None:
+    personas.direct_customer.name = "=cmd()"
+    personas.direct_customer.save()
 
-    page = bert.get(page_of(report)).content.decode()
+    export = personas.client("dora").get(REPORT, {**OCTOBERS, "export": "csv"})
 
-    assert "1 lines of tenants that are not ours" not in page
-    assert "1 line of a tenant that is not ours" in page
-    assert f"{reverse('admin:billing_unmappedusage_changelist')}?report={report.pk}" in page
+    assert {row["customer"] for row in rows_of(export.getvalue().decode())} == {"'=cmd()"}
 
 
-@pytest.mark.parametrize("nonsense", ["x", "9" * 40, "²"])
-def test_a_report_that_is_none_shows_no_lines(bert: Any, nonsense: str) -> None:
-    unmapped(a_report(status="loaded"), "Somebody else")
+def test_more_readings_than_a_file_may_have_are_refused_in_a_sentence(
+    personas: Personas, used: Subscription, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metered, "MOST_ROWS", 10)
 
-    assert bert.get(reverse("admin:billing_unmappedusage_changelist"), {"report": nonsense}).context["cl"].result_count == 0
+    page = personas.client("dora").get(REPORT, {**OCTOBERS, "report": "days", "export": "csv"})
 
-
-# --- Estimates ----------------------------------------------------------------------------------------------------------
-
-
-def test_estimates_are_listed_in_the_units_of_people_with_their_moment(bert: Any) -> None:
-    tenant = factories.TenantFactory()
-    ServiceManager.objects.update(estimates_at=NOW)
-    for item, unit, amount, is_range in (("storage", "bytes", 3 * 2**29, False), ("points", "seconds", 5400, True)):
-        UsageEstimate.objects.create(tenant=tenant, item=item, measurement_unit=unit, absolute=amount, is_range=is_range, as_of=NOW)
-
-    page = bert.get(reverse(ESTIMATES), {"q": tenant.organization.number}).content.decode()
-
-    assert page.count("1.5</span>") == 2
-    assert "GiB" in page
-    assert "hour, this month so far" in page
-    assert f"{tenant.service_manager}: as of 2 Nov 2026, 10:00 CET." in page
+    assert "Choose one service, then export again." in page.text
 
 
-def test_refreshing_asks_a_worker_once_and_the_page_follows_it(bert: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    manager = factories.ServiceManagerFactory()
-    refresh, state = reverse("admin:billing_usageestimate_refresh"), reverse("admin:billing_usageestimate_state")
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"month": "2026-13"}, "is not a month"),
+        ({"service": "S999999"}, "There is no service “S999999” here"),
+        ({"month": "2026-09"}, "Nothing was metered in September 2026"),
+        ({"page": "99", **OCTOBERS}, "130 GiB"),
+        ({"report": "days", **OCTOBERS, "page": "x"}, "Report and line"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told(personas: Personas, used: Subscription, asked: dict[str, str], told: str) -> None:
+    assert told in personas.client("dora").get(REPORT, asked).text
 
-    assert bert.post(refresh).url == reverse(ESTIMATES)
 
-    manager.refresh_from_db()
-    assert manager.estimates_wished_at == NOW
-    assert state in bert.get(reverse(ESTIMATES)).content.decode()
-    assert "HX-Refresh" not in bert.get(state).headers
-    ServiceManager.objects.update(estimates_wished_at=None, estimates_error="Acronis is away")
-    assert bert.get(state).headers["HX-Refresh"] == "true"
-    assert "Acronis is away" in bert.get(reverse(ESTIMATES)).content.decode()
+def test_a_services_page_draws_each_item_and_the_days_of_the_chosen_one(personas: Personas, used: Subscription) -> None:
+    url = reverse("billing:usage_service", args=[used.number])
+
+    overview = personas.client("vic").get(url, OCTOBERS).text
+    chosen = personas.client("vic").get(url, {**OCTOBERS, "item": POINTS, "edition": "pck_per_gigabyte"}).text
+
+    assert overview.count("<svg") == 3
+    assert "used up this month" in overview
+    assert "Together" in chosen
+    assert "4 hours" in chosen
+    assert f"{report(used).pk}, line 2" in chosen
 
 
-def test_refreshing_without_a_connection_says_so(bert: Any) -> None:
-    page = bert.post(reverse("admin:billing_usageestimate_refresh"), follow=True).content.decode()
+def test_storages_of_an_item_are_added_up_day_by_day(used: Subscription) -> None:
+    reading = UsageRecord.objects.get(item="pg_base_storage", day=date(2026, 10, 31))
+    UsageRecord.objects.create(
+        tenant=reading.tenant,
+        item=reading.item,
+        edition=reading.edition,
+        infra_id="second",
+        day=reading.day,
+        is_range=False,
+        measurement_unit="bytes",
+        absolute=20 * GIB,
+        delta=0,
+        report=reading.report,
+        report_line=99,
+    )
+    parts = metered.parts([used], OCTOBER)
 
-    assert "No service manager is connected" in page
+    storage = next(one for one in metered.summaries(parts) if one.unit == "GiB")
+    by_day = next(one for one in metered.items_by_day(parts[0]) if one.unit == "GiB")
+
+    assert (storage.last, storage.days) == (150, 31)
+    assert by_day.last.level == 150
+    assert by_day.last.reports.endswith("line 99")
+
+
+def test_days_before_the_start_and_after_the_end_are_nobodys(used: Subscription) -> None:
+    used.started_on, used.ended_on = date(2026, 10, 10), date(2026, 10, 20)
+    used.save()
+    parts = metered.parts([used], OCTOBER)
+
+    storage = next(one for one in metered.summaries(parts) if one.unit == "GiB")
+
+    assert (storage.first_day, storage.last_day, storage.days) == (date(2026, 10, 10), date(2026, 10, 19), 10)
+    assert {row.day for row in metered.DayRows(parts)} == set(Period(date(2026, 10, 10), date(2026, 10, 20)))
+    assert metered.parts([used], Period(date(2026, 11, 1), date(2026, 12, 1))) == []
+
+
+def test_use_of_a_free_trial_is_told_apart(personas: Personas, used: Subscription) -> None:
+    UsageRecord.objects.filter(item=SERVERS).update(absolute=0, trial_absolute=3)
+
+    page = personas.client("dora").get(REPORT, {**OCTOBERS, "report": "days", "item": SERVERS}).text
+
+    assert "Free trial" in page
+    assert "3 units" in page
+
+
+@pytest.mark.parametrize(("name", "sees"), [("dora", True), ("vic", True), ("alice", False), ("carol", False), ("bob", False)])
+def test_only_the_customer_and_its_reseller_see_a_service(personas: Personas, used: Subscription, name: str, sees: bool) -> None:
+    client = personas.client(name)
+
+    assert client.get(reverse("billing:usage_service", args=[used.number])).status_code == (200 if sees else 404)
+    for which in ("summary", "days"):
+        assert (used.number in client.get(REPORT, {**OCTOBERS, "report": which}).text) is sees
+
+
+def test_a_reseller_sees_its_customers_usage_and_without_any_is_told_what_comes(personas: Personas) -> None:
+    subscription = subscribe(personas.resellers_customer)
+    use(subscription, 5 * GIB)
+
+    assert subscription.number in personas.client("alice").get(REPORT, OCTOBERS).text
+    assert "No service, no usage yet" in personas.client("bob").get(REPORT).text
+
+
+def test_the_pages_ask_as_few_queries_for_many_services_as_for_one(
+    personas: Personas, django_assert_max_num_queries: object
+) -> None:
+    plan = factories.PlanFactory()
+    for _ in range(4):
+        customer = factories.OrganizationFactory(parent=personas.reseller)
+        use(subscribe(customer, plan), GIB, days=[OCTOBER.start + timedelta(days=n) for n in range(3)])
+    subscription = Subscription.objects.latest("pk")
+    client = personas.client("alice")
+
+    for url, most in ((REPORT, 6), (f"{REPORT}?report=days", 8), (reverse("billing:usage_service", args=[subscription.number]), 6)):
+        with django_assert_max_num_queries(most):  # type: ignore[operator]
+            assert client.get(url).status_code == 200
