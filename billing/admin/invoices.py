@@ -22,7 +22,7 @@ from billing.operations import hold_rules, invoices
 from billing.queries.explaining import explain
 from billing.queries.payments import state_of
 from common import clock
-from common.bss import STATE_COLOURS, Ledger, Move, figure, month_filter, refuse, staff, today
+from common.bss import STATE_COLOURS, Ledger, Move, figure, month_filter, refuse, related, staff, today
 from common.errors import DomainError
 from common.templatetags.show import money, month
 
@@ -173,7 +173,14 @@ class InvoiceAdmin(AccountingPage, Ledger):
 
     def related_lists(self, request: HttpRequest, row: Invoice) -> list[tuple[str, str]]:
         run = [] if row.run_id is None else [("Billing run", reverse("admin:billing_billingrun_change", args=[row.run_id]))]
-        return [("PDF", self.url_of(row, "pdf")), *(run if request.user.has_perm("billing.view_billingrun") else [])]
+        told = f"buyer={row.buyer.number}&seller={row.seller.number}&invoice={row.pk}"
+        pay = related(request, "billing.add_payment", "Record payment", "billing_payment_record", told)
+        is_open = row.status == Invoice.Status.ISSUED and row.open_amount > 0  # type: ignore[attr-defined]
+        return [
+            ("PDF", self.url_of(row, "pdf")),
+            *(pay if is_open else []),
+            *(run if request.user.has_perm("billing.view_billingrun") else []),
+        ]
 
     def pdf_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Send the invoice's document; that of a draft says that it is one."""

@@ -368,3 +368,15 @@ def test_lists_ask_few_queries_however_much_they_show(personas: Personas, django
             client.get(url(name))
     with django_assert_max_num_queries(15):
         b"".join(client.get(url("payment_export")).streaming_content)  # type: ignore[attr-defined]
+
+
+def test_an_open_invoice_leads_to_recording_its_payment_and_a_paid_one_does_not(personas: Personas, invoice: Invoice) -> None:
+    client = personas.client("bert")
+    address = reverse("admin:billing_invoice_change", args=[invoice.pk])
+    told = f"{url('payment_record')}?buyer={personas.direct_customer.number}&amp;seller=M1&amp;invoice={invoice.pk}"
+
+    before = client.get(address).text
+    pay(personas.msp, personas.direct_customer, "100")
+
+    assert told in before
+    assert told not in client.get(address).text
