@@ -45,6 +45,8 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         "billing.*": READ,
         "billing.ratecard": WRITE,
         "billing.exchangerate": (*WRITE, "delete"),
+        "billing.subscriptionallowance": ("view", "add"),
+        "billing.subscriptioncommitment": ("view", "add"),
         "billing.billingrun": WRITE,
         "billing.payment": WRITE,
         "billing.bankstatement": ("view", "add"),

@@ -9,6 +9,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
+from billing.admin.agreements import AgreementPages
 from billing.admin.subscription_pages import SalesMarginPage, UsageReportPage
 from billing.models import Subscription, SubscriptionPrice, UnmappedUsage, UsageRecord
 from billing.operations import price_changes, subscriptions
@@ -37,7 +38,7 @@ class TrialFilter(admin.SimpleListFilter):
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(UsageReportPage, SalesMarginPage, Ledger):
+class SubscriptionAdmin(AgreementPages, UsageReportPage, SalesMarginPage, Ledger):
     list_display = (
         "number",
         "status_label",
@@ -131,6 +132,7 @@ class SubscriptionAdmin(UsageReportPage, SalesMarginPage, Ledger):
         return [
             *_page_of(request, "service", "Service", row.service_id),
             *_page_of(request, "tenant", "Tenant", row.service.tenant_id),
+            *self.agreements_link(row),
             *related(request, "ordering.view_order", "Order", "ordering_order_changelist", f"q={row.order_number}"),
             ("Billing Usage Report", self.url_of(row, "usage_report")),
             *related(request, "billing.view_usagerecord", "Usage", "billing_usagerecord_changelist", mine),
