@@ -19,7 +19,8 @@ from django.db import connection
 from django.db.models import Sum
 
 from accounts.models import Organization
-from billing.models import Invoice, Rate, RateCard, Subscription
+from billing.models import Invoice, Rate, RateCard, Subscription, SubscriptionPhase
+from billing.models.agreements import phase_of
 from billing.operations import runs
 from catalog.models import Plan, Product, ProductGroup, ProductType, Tax, Venture
 from common.periods import Period
@@ -33,6 +34,7 @@ MEASURES = (
 )
 SUBSCRIPTIONS = int(os.environ.get("BENCH_SUBSCRIPTIONS", "500"))
 ITEMS = 10
+LANES = int(os.environ.get("BENCH_LANES", "2"))
 OCTOBER = Period(date(2026, 10, 1), date(2026, 11, 1))
 AT = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 AGGREGATIONS = ("last", "max", "average", "sum")
@@ -83,7 +85,7 @@ def run() -> Iterator[dict[str, object]]:
 
 def _timed_run(msp: Organization) -> float:
     started = time.perf_counter()
-    runs.run_billing(seller_id=msp.pk, period=OCTOBER, at=AT)
+    runs.run_billing(seller_id=msp.pk, period=OCTOBER, at=AT, lanes=LANES)
     return time.perf_counter() - started
 
 
@@ -215,7 +217,7 @@ def _customers(msp: Organization, plan: Plan) -> None:
         )
         for tenant in tenants
     )
-    Subscription.objects.bulk_create(
+    subscriptions = Subscription.objects.bulk_create(
         Subscription(
             number=f"B{service.pk}",
             service=service,
@@ -229,6 +231,7 @@ def _customers(msp: Organization, plan: Plan) -> None:
         )
         for service in services
     )
+    SubscriptionPhase.objects.bulk_create(map(phase_of, subscriptions))
 
 
 def _usage(plan: Plan) -> None:

@@ -276,8 +276,8 @@ def exact_product(quantity: Decimal, unit_price: Decimal) -> Decimal:
 
 
 def _rate(usage: Iterable[Measured], tariff: Tariff, stretch: Stretch) -> Rated:
-    rated = Rated([], [])
-    free = {key: quantity * stretch.share.numerator / stretch.share.denominator for key, quantity in stretch.included.items()}
+    rated, share = Rated([], []), stretch.share
+    free = {key: quantity * share.numerator / share.denominator for key, quantity in stretch.included.items()}
     for (item, edition), group in groupby(sorted(usage), key=_item_and_edition):
         several = list(group)
         terms = tariff.terms_of(item, edition)
@@ -301,7 +301,8 @@ def _charges(
     aggregation = Aggregation(terms.aggregation or (Aggregation.SUM if first.is_range else Aggregation.LAST))
     measured = total(several, aggregation, stretch.days.days)
     quantity = measured / unit.divisor
-    if aggregation is not Aggregation.SUM and stretch.share != WHOLE:
+    is_shared = stretch.share is not WHOLE and aggregation is not Aggregation.SUM
+    if is_shared:
         quantity = quantity * stretch.share.numerator / stretch.share.denominator
     used = _ten_decimals(quantity)
     included = _taken(free, first.item, first.edition, used)
@@ -320,7 +321,7 @@ def _charges(
         "rate": {"card": terms.card, "edition": terms.edition, "currency": terms.currency},
         "currency": tariff.chain.invoice_currency,
     }
-    if aggregation is not Aggregation.SUM and stretch.share != WHOLE:
+    if is_shared:
         working["share"] = [stretch.share.numerator, stretch.share.denominator]
     if included:
         working["included"] = plain(included)

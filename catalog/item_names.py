@@ -6,6 +6,7 @@ the usage name instead (`mailboxes`). Both end here in the same words; a name th
 """
 
 import re
+from functools import lru_cache
 
 _STEMS = {
     "storage": "Cloud storage",
@@ -64,6 +65,7 @@ _ITEM = re.compile(r"(?<![\w.@-])(?:[a-z]{2}_(?:base|pack)_|pack_)?[a-z][a-z0-9]
 _SPELLED = {"vms": "virtual machines", "nas": "NAS", "dr": "disaster recovery", "adv": "advanced", "m365": "Microsoft 365"}
 
 
+@lru_cache(maxsize=4096)  # an invoice line has one, a run hundreds of thousands
 def item_label(item: str) -> str:
     """Return the reader's words for an offering item or a usage name, for example "Workstations" for pw_base_workstations."""
     stem = _PREFIX.sub("", item)
@@ -75,6 +77,7 @@ def items_in_words(sentence: str) -> str:
     return _ITEM.sub(lambda found: _STEMS.get(_PREFIX.sub("", found[0])) or found[0], sentence)
 
 
+@lru_cache(maxsize=4096)
 def edition_label(edition: str) -> str:
     """Return the reader's words for an edition: the service and its licensing model."""
     return _EDITIONS.get(edition) or _readable(edition)

@@ -287,18 +287,35 @@ class InvoiceLine(models.Model):
             pgtrigger.Trigger(
                 name="frozen_with_its_invoice",
                 when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+                operation=pgtrigger.Update | pgtrigger.Delete,
                 declare=[("frozen", "boolean")],
                 func="""
                     SELECT bool_or(status = 'issued') INTO frozen FROM billing_invoice
-                    WHERE (TG_OP <> 'INSERT' AND id = OLD.invoice_id) OR (TG_OP <> 'DELETE' AND id = NEW.invoice_id);
+                    WHERE id = OLD.invoice_id OR (TG_OP <> 'DELETE' AND id = NEW.invoice_id);
                     IF frozen THEN
                         RAISE EXCEPTION 'pgtrigger: lines of an issued invoice cannot be changed' USING ERRCODE = 'restrict_violation';
                     END IF;
                     IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
                     RETURN NEW;
                 """,  # noqa: E501
-            )
+            ),
+            # A run adds lines by the thousand; asking once a statement is a tenth of the work of asking once a row.
+            pgtrigger.Trigger(
+                name="none_added_to_what_is_issued",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                referencing=pgtrigger.Referencing(new="added"),
+                func="""
+                    IF EXISTS (
+                        SELECT FROM (SELECT DISTINCT invoice_id FROM added) line
+                        JOIN billing_invoice invoice ON invoice.id = line.invoice_id WHERE invoice.status = 'issued'
+                    ) THEN
+                        RAISE EXCEPTION 'pgtrigger: an issued invoice gets no more lines' USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    RETURN NULL;
+                """,
+            ),
         ]
 
     def __str__(self) -> str:
@@ -307,7 +324,9 @@ class InvoiceLine(models.Model):
     @property
     def readings_used(self) -> list[list[Any]]:
         """The readings it was made from, by day and storage; older lines keep them in their working."""
-        return readings_of(self.readings, self.working.get("aggregation", "")) if self.readings else self.working.get("readings", [])
+        return (
+            readings_of(self.readings, self.working.get("aggregation", "")) if self.readings else self.working.get("readings", [])
+        )
 
     @property
     def last_day(self) -> date:

@@ -18,7 +18,7 @@ from billing.queries import measuring
 from billing.queries.measuring import MeteredDays
 from billing.queries.rating_inputs import PriceBook
 from billing.queries.sold import Phase, Sold
-from billing.rating import Charge, PriceChain, Stretch, Unrated, commitment, rate
+from billing.rating import WHOLE, Charge, PriceChain, Stretch, Unrated, commitment, rate
 from catalog.models import Plan
 from catalog.pricing import Level
 from common.errors import DomainError
@@ -145,7 +145,7 @@ def _by_use(charged: Charged, book: PriceBook, part: Period, metered: list[_Mete
         group = one.phase.product_group
         card = book.card_of(group)
         chain = _chain(seen, one.phase, card.base_currency, book)
-        share = Fraction(one.days.days, part.days)
+        share = WHOLE if one.days == part else Fraction(one.days.days, part.days)
         name = one.days.start.isoformat() if number else ""
         rated = rate(one.measured, book.tariff(group, chain), Stretch(one.days, share, included, name))
         charged.rate_cards.add(card.sentence)
