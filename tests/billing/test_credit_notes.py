@@ -13,9 +13,11 @@ from billing.crediting import LineOverCredited, NothingToCredit, Units
 from billing.models import CreditNote, Invoice
 from billing.operations import payments
 from billing.operations.credit_notes import CreditedMeanwhile, KeyUsed, NotCreditable, issue_credit_note
+from billing.operations.invoices import issue_invoice
+from billing.operations.runs import run_billing
 from common.errors import DomainError, FieldRefused
 from tests.billing.invoicing import ISSUED_ON, Billed, drafted, invoiced
-from tests.billing.making import subscribe
+from tests.billing.making import GIB, NOVEMBER_1, OCTOBER, rate_card, subscribe, use
 from tests.conftest import Personas
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +131,30 @@ def test_every_seller_and_every_year_has_a_series_of_its_own(personas: Personas)
 
     own = personas.reseller.number
     assert numbers == ["INV-CN-2026-00001", "INV-CN-2026-00002", "INV-CN-2027-00001", f"{own}-CN-2026-00001"]
+
+
+# --- Billed again, or never ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bills_again", "amount", "billed_next"),
+    [(True, "7", ["7"]), (True, "3", ["3"]), (False, "7", []), (False, "3", [])],
+    ids=["whole, again", "a part, again", "whole, never", "a part, never"],
+)
+def test_the_next_run_bills_what_was_credited_to_be_billed_again_and_nothing_else(
+    personas: Personas, bills_again: bool, amount: str, billed_next: list[str]
+) -> None:
+    subscription = subscribe(personas.direct_customer)
+    rate_card(subscription.plan.product_group)
+    use(subscription, 100 * GIB)
+    run_billing(seller_id=personas.msp.pk, period=OCTOBER, at=NOVEMBER_1)
+    invoice = issue_invoice(invoice_id=Invoice.objects.get().pk, on=ISSUED_ON, by=None)
+    give(invoice, {line_ids(invoice)[0]: Decimal(amount)}, bills_again=bills_again)
+
+    for _ in range(2):
+        run_billing(seller_id=personas.msp.pk, period=OCTOBER, at=AT)
+
+    assert [draft.net for draft in Invoice.objects.drafts()] == [Decimal(net) for net in billed_next]
 
 
 # --- Paid invoices ----------------------------------------------------------------------------------------------------------------
