@@ -216,14 +216,14 @@ def _options(row: Row, buyers: dict[int, Organization], invoices: dict[int, Any]
     options = [("", "Choose…"), ("leave", "Leave out")]
     if match.invoices and match.buyer_id is not None:
         named = ", ".join(invoices[pk].number for pk in match.invoices if pk in invoices)
-        options.append(("match", f"{buyers[match.buyer_id]}: {named or 'the invoices it names'}"))
+        options.append(("match", f"{named or 'The invoices it names'}, {buyers[match.buyer_id]}"))
     candidates = [invoices[pk] for pk in match.candidates if pk in invoices]
     options += [
-        (f"invoice:{one.pk}", f"{buyers[one.buyer_id]}: {one.number}, {show.money(one.open_amount, one.currency)} open")
+        (f"invoice:{one.pk}", f"{one.number}, {buyers[one.buyer_id]}, {show.money(one.open_amount, one.currency)} open")
         for one in candidates
     ]
     if match.buyer_id is not None:
-        options.append((f"buyer:{match.buyer_id}", f"{buyers[match.buyer_id]}: what is due first"))
+        options.append((f"buyer:{match.buyer_id}", f"What is due first, {buyers[match.buyer_id]}"))
     if row.choice is not None and _value(row) not in dict(options):
         options.append(("typed", _typed(row, buyers, invoices)))
     return options
@@ -252,8 +252,8 @@ def _typed(row: Row, buyers: dict[int, Organization], invoices: dict[int, Any]) 
     assert row.choice is not None and row.choice.buyer_id is not None  # noqa: PT018  else one of the options is it
     buyer = buyers[row.choice.buyer_id]
     if row.choice.invoices is None:
-        return f"{buyer}: what is due first"
-    return f"{buyer}: {', '.join(invoices[pk].number for pk in row.choice.invoices if pk in invoices) or 'kept as credit'}"
+        return f"What is due first, {buyer}"
+    return f"{', '.join(invoices[pk].number for pk in row.choice.invoices if pk in invoices) or 'Kept as credit'}, {buyer}"
 
 
 def _fingerprint(rows: Iterable[Row]) -> str:

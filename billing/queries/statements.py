@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from django.db.models import Q
+
 from accounts.models import Organization, local_date
 from billing.models import CreditNote, Invoice, Payment
 from common.templatetags import show
@@ -146,16 +148,16 @@ def sellers_to(buyer: Organization) -> list[Organization]:
     """Return who ever invoiced ``buyer`` or was paid by it, and whose customer it is."""
     of_invoices = Invoice.objects.issued().filter(buyer=buyer).order_by().values("seller").distinct()
     of_payments = Payment.objects.filter(buyer=buyer).order_by().values("seller").distinct()
-    found = Organization.objects.filter(pk__in=of_invoices) | Organization.objects.filter(pk__in=of_payments)
-    return list((found | Organization.objects.filter(children=buyer)).order_by("name", "pk"))
+    own = Organization.objects.filter(children=buyer).order_by().values("pk")
+    return list(Organization.objects.filter(Q(pk__in=of_invoices) | Q(pk__in=of_payments) | Q(pk__in=own)).order_by("name", "pk"))
 
 
 def buyers_of(seller: Organization) -> list[Organization]:
     """Return whom ``seller`` ever invoiced or was paid by, and its customers, by name."""
     of_invoices = Invoice.objects.issued().filter(seller=seller).order_by().values("buyer").distinct()
     of_payments = Payment.objects.filter(seller=seller).order_by().values("buyer").distinct()
-    found = Organization.objects.filter(pk__in=of_invoices) | Organization.objects.filter(pk__in=of_payments)
-    return list((found | Organization.objects.filter(parent=seller)).order_by("name", "pk"))
+    found = Organization.objects.filter(Q(pk__in=of_invoices) | Q(pk__in=of_payments) | Q(parent=seller))
+    return list(found.order_by("name", "pk"))
 
 
 def _of_payment(payment: Payment, seller: Organization) -> list[Movement]:

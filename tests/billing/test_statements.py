@@ -90,6 +90,9 @@ def test_currencies_are_never_added_together(personas: Personas) -> None:
 def test_who_is_between_whom_is_told_by_rows_and_by_whose_customer_one_is(personas: Personas) -> None:
     issued(personas.other_reseller, personas.direct_customer, "5")
 
+    for _ in range(2):
+        pay(personas.msp, personas.direct_customer, "5")
+
     assert sellers_to(personas.direct_customer) == [personas.other_reseller, personas.msp]
     assert buyers_of(personas.other_reseller) == [personas.direct_customer]
     assert personas.resellers_customer in buyers_of(personas.reseller)
