@@ -143,6 +143,14 @@ _TABLE: Final[dict[str, tuple[str, ...]]] = {
         "Esente da IVA.",
         "Vrijgesteld van btw.",
     ),
+    "outside_tax": (
+        "Not subject to VAT.",
+        "Nicht umsatzsteuerbar.",
+        "Non soumis à la TVA.",
+        "No sujeto al IVA.",
+        "Non soggetto a IVA.",
+        "Niet onderworpen aan btw.",
+    ),
     # --- Mails
     "mail_invoice_subject": (
         "Invoice {number} from {seller}",

@@ -18,8 +18,7 @@ def payment_code(*, payee: str, payment_details: str, amount: Decimal, currency:
     iban = find_iban(payment_details)
     if currency != "EUR" or iban is None or not _LEAST <= amount <= _MOST:
         return None
-    bic = _BIC.search(payment_details)
-    lines = ["BCD", "002", "1", "SCT", bic.group(1) if bic else "", payee[:70], iban, f"EUR{amount:.2f}", "", "", reference[:140]]
+    lines = ["BCD", "002", "1", "SCT", find_bic(payment_details), payee[:70], iban, f"EUR{amount:.2f}", "", "", reference[:140]]
     return "\n".join(lines)
 
 
@@ -32,6 +31,12 @@ def find_iban(text: str) -> str | None:
             if len(iban) in _LENGTHS and _remainder(iban) == 1:
                 return iban
     return None
+
+
+def find_bic(text: str) -> str:
+    """Return the first BIC in ``text`` that is called one (ISO 9362); nothing where there is none."""
+    found = _BIC.search(text)
+    return found.group(1) if found else ""
 
 
 def _remainder(iban: str) -> int:

@@ -64,9 +64,8 @@ class Layout:
         self.facts = facts
         self.words: Words = words_in(facts.language)
         self.formats: Formats = formats_of(facts.language, facts.buyer.get("country", ""))
-        self.title = self.words[facts.kind]
-        title = f"{self.title} {facts.number or ''}".strip()
-        self.sheets = Sheets(title=title, author=facts.seller["name"], language=self.words.language)
+        self.title = f"{self.words[facts.kind]} {facts.number or ''}".strip()
+        self.sheets = Sheets(title=self.title, author=facts.seller["name"], language=self.words.language)
 
     def set(self) -> Sheets:
         """Set everything and return the sheets, ready to be drawn."""
@@ -88,7 +87,7 @@ class Layout:
         self._logo()
         sheets.write(self.facts.seller["name"], width=MIDDLE - LEFT - 20, face=BOLD, size=LARGE, colour=ACCENT)
         left, sheets.y = sheets.y, TOP
-        sheets.write(self.title, x=MIDDLE, width=RIGHT - MIDDLE, face=BOLD, size=HUGE)
+        sheets.write(self.words[self.facts.kind], x=MIDDLE, width=RIGHT - MIDDLE, face=BOLD, size=HUGE)
         sheets.y -= 4
         for key, value in self._told():
             sheets.y -= TEXT * 1.5
