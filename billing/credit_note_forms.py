@@ -71,10 +71,11 @@ class CreditNoteForm(forms.Form):
     bills_again = forms.ChoiceField(
         label="Is it billed again?",
         choices=[
-            (NEVER, "No. It is given back for good; later billing runs take it as billed."),
-            (AGAIN, "Yes. The next billing run of that month bills these lines anew, by the readings and prices it then finds."),
+            (NEVER, "No. It is given back for good."),
+            (AGAIN, "Yes. The next run bills it anew."),
         ],
         widget=forms.RadioSelect,
+        help_text="No: later billing runs take it as billed. Yes: they bill these lines by the readings and prices they then find.",
         error_messages={"required": "Say whether it is billed again."},
     )
     key = forms.UUIDField(required=False, widget=forms.HiddenInput)
@@ -142,7 +143,8 @@ class CreditNoteForm(forms.Form):
         for line in self.lines:
             if None not in (self.cleaned_data.get(f"amount_{line.id}"), self.cleaned_data.get(f"units_{line.id}")):
                 self.add_error(f"units_{line.id}", f"Line {line.position}: give an amount or a quantity, not both.")
-        if not self.errors and not self.is_confirmed:
+        named = {"scope", *(f"{what}_{line.id}" for line in self.lines for what in ("amount", "units"))}
+        if not named & self.errors.keys() and not self.is_confirmed:
             try:
                 self.credit = crediting.credit(self.invoice, self.wishes)
             except DomainError as refusal:
