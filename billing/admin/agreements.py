@@ -87,10 +87,10 @@ def _forms(request: HttpRequest, subscription: Subscription, part: str) -> dict[
     buyer = subscription.consumer.reseller or subscription.consumer
     return {
         "allowance": AgreedAllowanceForm(
-            request.POST if part == "allowance" else None, items=queries.items_of(subscription), months=months
+            request.POST if part == "allowance" else None, items=queries.items_of(subscription), months=months, today=today()
         ),
         "commitment": AgreedCommitmentForm(
-            request.POST if part == "commitment" else None, own_currency=buyer.currency, months=months
+            request.POST if part == "commitment" else None, own_currency=buyer.currency, months=months, today=today()
         ),
     }
 

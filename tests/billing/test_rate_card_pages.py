@@ -9,7 +9,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from billing.admin import rate_card_what_if
 from billing.models import RateCard, RateCardDraft
+from billing.queries import what_if
 from common import clock
 from provisioning.models import VendorOfferingItem
 from tests import factories
@@ -360,3 +362,18 @@ def test_the_number_of_queries_does_not_depend_on_customers(personas, used, djan
         answer = client.get(page.context["urls"]["what_if"])
 
     assert len(answer.context["rows"]) == 11
+
+
+def test_too_many_customers_are_shown_page_by_page_and_exported_batch_by_batch(personas, used, monkeypatch):
+    monkeypatch.setattr(rate_card_what_if, "MOST_FOR_TOTALS", 1)
+    monkeypatch.setattr(rate_card_what_if, "CUSTOMERS_A_PAGE", 1)
+    monkeypatch.setattr(what_if, "CUSTOMERS_AT_ONCE", 1)
+    client = personas.client("bert")
+    page = cheaper(client, used)
+
+    second = client.get(page.context["urls"]["what_if"], {"page": "2"})
+    exported = client.get(reverse("admin:billing_ratecard_what_if_csv", args=[page.context["draft"].pk]))
+
+    assert [row.customer.name for row in second.context["rows"]] == ["Dora Design"]
+    assert "the CSV file has everybody" in second.content.decode()
+    assert len(b"".join(exported.streaming_content).splitlines()) == 4
