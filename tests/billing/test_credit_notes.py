@@ -1,8 +1,10 @@
 """Issuing credit notes: numbers, copies, bounds, and what the database refuses whoever asks."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from threading import Barrier
 from uuid import UUID, uuid4
 
 import pytest
@@ -194,6 +196,28 @@ def test_the_same_form_sent_again_gives_the_same_credit_note_and_no_second_mail(
     assert again == first
     assert CreditNote.objects.count() == 1
     assert Email.objects.count() == mails
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("same_form", [True, False], ids=["a double click", "two people"])
+def test_two_at_once_credit_the_whole_once(personas: Personas, *, same_form: bool) -> None:
+    invoice = invoiced(personas.direct_customer)
+    key, start = uuid4(), Barrier(2)
+
+    def press() -> str:
+        try:
+            start.wait(10)
+            return give(invoice, key=key if same_form else uuid4()).number
+        except NothingToCredit:
+            return "refused"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as people:
+        ends = {future.result(30) for future in [people.submit(press), people.submit(press)]}
+
+    assert ends == ({"INV-CN-2026-00001"} if same_form else {"INV-CN-2026-00001", "refused"})
+    assert CreditNote.objects.get().gross == invoice.gross
 
 
 def test_a_form_sent_for_another_invoice_is_refused(invoice: Invoice, personas: Personas) -> None:

@@ -16,8 +16,12 @@ GRANTED = [
     ("Account managers", "provisioning.show_password"),
     ("Billing managers", "provisioning.place_hold"),
     ("Billing managers", "provisioning.view_vendoraccess"),
+    ("Billing managers", "billing.add_creditnote"),
+    ("Account managers", "billing.view_creditnote"),
 ]
 WITHHELD = [
+    ("Account managers", "billing.add_creditnote"),
+    ("Product managers", "billing.view_creditnote"),
     ("Billing managers", "provisioning.open_panel"),
     ("Billing managers", "provisioning.show_password"),
     ("Billing managers", "provisioning.change_service"),
