@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 620, 120
 GAP = 3
 _STEPS = tuple(map(Decimal, ("1", "1.5", "2", "2.5", "3", "4", "5", "6", "8", "10")))
 
-_NOTHING, _HUNDRED = Decimal(0), Decimal(100)
+_NOTHING, _HUNDRED, _ROOM = Decimal(0), Decimal(100), Decimal("1.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ def bar_chart(values: Mapping[date, Decimal], days: Period, rule: Decimal | None
 
 
 def gauge(filled: Decimal, expected: Decimal, mark: Decimal | None) -> Gauge:
-    """Return the gauge of an amount so far, what is expected of it, and another one to compare with."""
-    top = round_top(max(filled, expected, mark or _NOTHING))
+    """Return the gauge of an amount so far, what is expected of it, and another one to compare with; some room is left above."""
+    top = round_top(max(filled, expected, mark or _NOTHING) * _ROOM)
     return Gauge(
         top,
         _percent(filled, top),

@@ -41,6 +41,7 @@ def test_a_gauge_reaches_from_nothing_to_a_round_number() -> None:
     gauge = charts.gauge(Decimal(61), Decimal(122), Decimal(75))
 
     assert (gauge.top, gauge.filled, gauge.expected, gauge.mark, gauge.is_over) == (150, "40.67", "81.33", "50.00", False)
+    assert charts.gauge(Decimal(61), Decimal(140), None).top == 200
     assert charts.gauge(Decimal(0), Decimal(0), None) == charts.Gauge(Decimal(1), "0.00", "0.00", "", False)
     assert charts.gauge(Decimal(-4), Decimal(-4), Decimal(0)).filled == "0.00"
 
