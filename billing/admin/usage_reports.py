@@ -1,6 +1,6 @@
 """The vendor's usage reports: how far each is, asking for days again, and what came of them."""
 
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -21,6 +21,8 @@ from provisioning.models import VendorReport
 
 COLLECT = "provisioning.collect_usage"
 UNMAPPED_COUNTED = 10_000
+SILENCE = timedelta(minutes=2)
+"""So long after its last sign, a worker that was loading a report is taken for gone."""
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -135,7 +137,7 @@ class VendorReportAdmin(Ledger):
         unmapped = UnmappedUsage.objects.filter(report=row)[:UNMAPPED_COUNTED].count() if may_see_unmapped else 0
         return {
             **self._progress(row),
-            "again": ("Try now" if row.is_open else "Collect again") if request.user.has_perm(COLLECT) else "",
+            "again": _again(row) if request.user.has_perm(COLLECT) else "",
             "again_url": self.url_of(row, "again"),
             "unmapped": f"{unmapped:,}{'+' if unmapped == UNMAPPED_COUNTED else ''}" if unmapped else "",
             "unmapped_url": f"{reverse('admin:billing_unmappedusage_changelist')}?report={row.pk}",
@@ -155,6 +157,13 @@ class VendorReportAdmin(Ledger):
             "is_waiting": report.is_open and report.next_try_at > clock.now(),
             "every": "2s" if report.is_loading or report.status == VendorReport.Status.REQUESTED else "10s",
         }
+
+
+def _again(report: VendorReport) -> str:
+    """Return the words of the button that goes on with the report or begins anew; none while a worker is at it."""
+    if report.seen_at is not None and report.is_loading and clock.now() - report.seen_at < SILENCE:
+        return ""
+    return "Try now" if report.is_open else "Collect again"
 
 
 def _sentence(report: VendorReport) -> str:

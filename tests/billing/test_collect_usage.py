@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from billing import tasks
 from billing.management.commands import collect_usage
 from billing.models import UsageRecord
+from billing.operations import usage
 from common import clock
 from provisioning.models import Tenant, VendorReport
 from provisioning.operations import reports
@@ -106,11 +107,36 @@ def test_a_report_that_fails_is_told_with_its_reason(tenant: Tenant, vendor: dic
         ({"day": "31.10.2026"}, "“31.10.2026” is not a day"),
         ({"day": "9999-12-31"}, "“9999-12-31” is not a day"),
         ({"day": "2026-12-24"}, "There is no usage of 2026-12-24 yet"),
+        ({"first_day": "2026-10-30", "last_day": "2026-11-02"}, r"There is no usage of 2026-11-02 yet: it is 2026-11-01 \(UTC\)"),
+        ({"first_day": "2026-10-30", "last_day": "2026-10-29"}, "The last day, 2026-10-29, comes before the first, 2026-10-30"),
+        ({"first_day": "30.10."}, "“30.10.” is not a day"),
+        ({"period": "2026-10", "last_day": "2026-10-30"}, "--to goes with --from"),
+        ({"period": "2026-10", "service_manager": "Elsewhere"}, "No service manager “Elsewhere” is connected. Connected: Acronis"),
     ],
 )
 def test_the_command_says_what_is_wrong(tenant: Tenant, moment: list[datetime], given: dict[str, str], sentence: str) -> None:
     with pytest.raises(CommandError, match=sentence):
         run(**given)
+
+
+def test_several_days_of_one_service_manager_are_collected(tenant: Tenant, vendor: dict[str, Any], moment: list[datetime]) -> None:
+    factories.SubscriptionFactory()
+    told = run(first_day="2026-10-29", service_manager=tenant.service_manager.name)
+
+    [report] = VendorReport.objects.all()
+    assert told == f"{tenant.service_manager}, 2026-10-29 to 2026-10-31: asked for.\n"
+    assert report.service_manager == tenant.service_manager
+
+
+def test_the_task_goes_on_with_what_was_asked_for_by_hand(tenant: Tenant, vendor: dict[str, Any], moment: list[datetime]) -> None:
+    usage.ask_usage(first_day=date(2026, 8, 1), last_day=date(2026, 8, 31), at=AT)
+    tasks.load_reports(of_a_later_version=True)
+    moment.append(AT + timedelta(seconds=20))
+
+    tasks.load_reports()
+
+    [report] = VendorReport.objects.all()
+    assert (report.status, str(report.period)) == ("loaded", "2026-08")
 
 
 def test_without_a_connection_the_command_says_so(moment: list[datetime], db: None) -> None:

@@ -293,6 +293,50 @@ def test_the_same_reading_twice_fails_the_report(tenant: Tenant) -> None:
     assert not UsageRecord.objects.exists()
 
 
+def test_the_same_line_twice_of_a_tenant_that_is_not_ours_fails_the_report(tenant: Tenant) -> None:
+    report = load(tenant, reading(None, DAY, 1), reading(tenant, DAY), reading(None, DAY, 1))
+
+    assert report.error == "Lines 2 and 4 of the report are readings of the same item, tenant and day."
+    assert not UsageRecord.objects.exists()
+    assert not UnmappedUsage.objects.exists()
+
+
+def test_a_report_that_cannot_be_gone_on_with_does_not_stop_the_others(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, sound = subscribed(date(2026, 10, 31)), subscribed(date(2026, 10, 31))
+    made = [ready_report(one, period=Period(DAY, DAY + timedelta(days=1))) for one in (broken, sound)]
+
+    def pieces(report: VendorReport, *, on_read: Any) -> list[bytes]:
+        if report == made[0]:
+            raise RuntimeError("a bug")
+        return file([reading(sound, DAY)])
+
+    monkeypatch.setattr(reports, "pieces", pieces)
+
+    with pytest.raises(ExceptionGroup, match="could not be gone on with"):
+        usage.load_due(at=AT)
+
+    assert UsageRecord.objects.get().tenant == sound
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        pytest.param(b"\xff\xfe", "Line 3 of the report is not a line of this table (invalid byte sequence", id="not UTF-8"),
+        pytest.param(b'"never closed', "is not a line of this table (unterminated CSV quoted field)", id="an open quote"),
+        pytest.param(b"x" * 1_100_000, "A line of the report is longer than 1 MiB.", id="a line without end"),
+    ],
+)
+def test_bytes_that_are_no_report_are_refused(broken: bytes, sentence: str) -> None:
+    tenant = factories.TenantFactory()
+
+    report = usage_loading.load_report(report_id=ready_report(tenant).pk, at=AT, file=[*file([reading(tenant, DAY)]), broken])
+
+    assert report.status == "failed"
+    assert sentence in report.error
+    assert not UsageRecord.objects.exists()
+
+
 def test_the_same_reading_twice_is_found_where_the_first_says_what_we_know(tenant: Tenant) -> None:
     load(tenant, reading(tenant, DAY, 1))
 

@@ -101,3 +101,37 @@ def test_a_period_in_the_future_fails_with_the_vendors_reason(acronis):
 
     assert report.status == VendorReport.Status.FAILED
     assert "400" in report.error
+
+
+def test_a_report_that_does_not_come_within_an_hour_is_asked_for_anew(acronis, october):
+    acronis.fault(method="GET", path="/stored$", times=99, status=200, body='{"items": []}')
+    report = reports.wish_report(service_manager_id=acronis.service_manager.pk, period=OCTOBER, at=MORNING)
+    report = reports.advance(report_id=report.pk, at=MORNING)
+
+    early = reports.advance(report_id=report.pk, at=MORNING + timedelta(minutes=59))
+    late = reports.advance(report_id=report.pk, at=MORNING + timedelta(minutes=61))
+
+    assert (early.status, early.attempts) == (VendorReport.Status.REQUESTED, 0)
+    assert (late.status, late.attempts) == (VendorReport.Status.WISHED, 1)
+    assert late.error == "Acronis did not finish the report within an hour."
+
+
+def test_a_service_manager_whose_address_is_none_fails_with_a_sentence(acronis):
+    manager = acronis.service_manager
+    report = reports.wish_report(service_manager_id=manager.pk, period=OCTOBER, at=MORNING)
+    type(manager).objects.filter(pk=manager.pk).update(base_url="no address")
+
+    report = reports.advance(report_id=report.pk, at=MORNING)
+
+    assert report.status == VendorReport.Status.FAILED
+    assert "cannot be asked" in report.error
+
+
+def test_the_size_of_the_file_is_known_before_it_is_read(acronis, october):
+    read: list[int] = []
+    report = ready(acronis)
+
+    text = b"".join(reports.pieces(report, on_read=read.append))
+
+    assert report.bytes_total == sum(read) > 0
+    assert len(text) > sum(read)
