@@ -27,6 +27,7 @@ urlpatterns = [
     path("payments/record/", payments.record_payment, name="record_payment"),
     path("payments/<uuid:key>/", payments.payment, name="payment"),
     path("payments/<uuid:key>/take-back/", payments.take_back, name="take_back_payment"),
+    path("payments/<uuid:key>/use/", payments.use_credit, name="use_credit"),
     path("statement/", payments.statement, name="statement"),
     path("open-items/", payments.open_items, name="open_items"),
     path("invoices/", invoices.invoice_list, name="invoices"),

@@ -24,6 +24,7 @@ _LEGAL_FORMS = frozenset(
     }
 )
 _SHORTEST_NAME = 4
+_HEAD = 3  # how many characters of a number are looked at first, before whole numbers are
 MOST_CANDIDATES = 20
 
 
@@ -98,6 +99,14 @@ class Matcher:
                 self._open_by_amount[invoice.currency, invoice.open_amount].append(invoice)
                 self._open_by_buyer[invoice.buyer_id].append(invoice)
         self._names = {buyer.id: _name(buyer.name) for buyer in self._buyers.values()}
+        self._by_word: dict[str, set[int]] = defaultdict(set)
+        for buyer_id, words in self._names.items():
+            for word in words:
+                self._by_word[word].add(buyer_id)
+        self._by_rarest: dict[str, set[int]] = defaultdict(set)
+        for buyer_id, words in self._names.items():
+            if words:
+                self._by_rarest[min(words, key=lambda word: len(self._by_word[word]))].add(buyer_id)
 
     def match(self, entry: Entry) -> Match:
         """Return whose payment ``entry`` is, as far as it can be known."""
@@ -149,7 +158,7 @@ class Matcher:
             of_one = next(iter(buyers)) if len(buyers) == 1 else None
             ids = tuple(one.id for one in fitting[:MOST_CANDIDATES])
             return Match(Kind.AMBIGUOUS, of_one, candidates=ids, why=f"Amount and payer fit {len(fitting)} invoices.")
-        alike = [buyer for buyer, known in self._names.items() if _is_like(name, known)]
+        alike = self._alike(name)
         if len(alike) == 1:
             return self._of_buyer(alike[0], entry, f"The payer's name is like {self._buyers[alike[0]].name}.")
         if len(alike) > 1:
@@ -158,6 +167,17 @@ class Matcher:
             ids = tuple(one.id for one in same_amount[:MOST_CANDIDATES])
             return Match(Kind.AMBIGUOUS, candidates=ids, why="Only the amount fits.")
         return Match(Kind.UNKNOWN, why="Neither reference, nor payer, nor amount says whose it is.")
+
+    def _alike(self, name: frozenset[str]) -> list[int]:
+        """
+        Return the buyers of like names.
+
+        Compared are only those whose rarest word stands in ``name``, and those in whose names its own rarest word stands; whoever
+        is alike is one of them.
+        """
+        within = {buyer_id for word in name for buyer_id in self._by_rarest.get(word, ())}
+        around = min((self._by_word.get(word, set()) for word in name), key=len, default=set())
+        return sorted(buyer_id for buyer_id in within | around if _is_like(name, self._names[buyer_id]))
 
     def _of_buyer(self, buyer_id: int, entry: Entry, why: str) -> Match:
         """Suggest the buyer's invoices where the amount says which: one of them, or all together; else let a person choose."""
@@ -188,15 +208,20 @@ class _Numbers:
             if bare := _bare(number):
                 self._ids[bare].append(row_id)
         self._lengths = sorted({len(bare) for bare in self._ids}, reverse=True)
+        self._head = min(_HEAD, min(self._lengths, default=_HEAD))
+        self._heads = {bare[: self._head] for bare in self._ids}
 
     def found_in(self, text: str) -> list[_Found]:
         """Return what is found, each once, in the order of the text. Of two that overlap the longer one counts."""
-        characters = [(character, at) for at, original in enumerate(text) for character in _bare(original)]
+        characters = [(one.upper(), at) for at, one in enumerate(text) if one.isalnum() and one.isascii()]
         bare = "".join(character for character, _ in characters)
         found: dict[int, _Found] = {}
         start = 0
         while start < len(bare):
             step = 1
+            if bare[start : start + self._head] not in self._heads:
+                start += step
+                continue
             for length in (one for one in self._lengths if start + one <= len(bare)):
                 ids = self._ids.get(bare[start : start + length])
                 if ids is None or not _may_end(characters, start, start + length):

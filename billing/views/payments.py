@@ -11,7 +11,7 @@ from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import member_required
 from accounts.acting import membership_of, person_of
@@ -20,7 +20,7 @@ from billing.models import Invoice, Payment, PaymentAllocation
 from billing.operations import payments as operations
 from billing.payment_files import file_name, open_items_csv, payments_csv, statement_csv
 from billing.payment_forms import PaymentForm, PeriodForm, TakeBackForm
-from billing.payment_words import recorded_words
+from billing.payment_words import allocated_words, recorded_words
 from billing.queries.payments import BUCKETS, balances, credits_of, totals
 from billing.queries.statements import account_statement, buyers_of, currencies_between, sellers_to
 from common import clock
@@ -76,6 +76,7 @@ def payment(request: HttpRequest, key: UUID) -> HttpResponse:
         "allocations": found.allocations.select_related("invoice"),
         "is_seller": found.seller_id == membership_of(request).organization_id,
         "may_take_back": _may_take_back(request, found),
+        "may_use": found.rest > 0 and found.seller_id == membership_of(request).organization_id and _may_record(request),
     }
     return TemplateResponse(request, "billing/payment.html", context)
 
@@ -132,6 +133,24 @@ def take_back(request: HttpRequest, key: UUID) -> HttpResponse:
             return redirect("billing:payment", key=key)
     context = {"payment": found, "form": form, "allocations": found.allocations.select_related("invoice")}
     return TemplateResponse(request, "billing/take_back_payment.html", context)
+
+
+@member_required
+@require_POST
+def use_credit(request: HttpRequest, key: UUID) -> HttpResponse:
+    """Let a reseller's administrator pay what its customer has open with what is left of a payment, what is due first first."""
+    found = _visible(request, key)
+    if found.seller_id != membership_of(request).organization_id:
+        raise Http404
+    if not _may_record(request):
+        raise PermissionDenied("Only an administrator allocates payments.")
+    try:
+        made = operations.allocate(payment_id=found.pk, by=person_of(request), at=clock.now())
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"Allocated: {allocated_words(made, found.currency)}.")
+    return redirect("billing:payment", key=key)
 
 
 # --- Accounts -----------------------------------------------------------------------------------------------------------

@@ -156,7 +156,7 @@ def test_what_is_no_statement_is_refused_in_a_sentence(case: str) -> None:
 
 
 def test_more_bookings_than_anybody_has_are_refused() -> None:
-    with pytest.raises(SheetRefused, match="more than 10,000 bookings"):
+    with pytest.raises(SheetRefused, match=f"more than {MOST_ENTRIES:,} bookings"):
         read(*[entry()] * (MOST_ENTRIES + 1))
 
 

@@ -122,6 +122,22 @@ def test_a_customers_number_says_who_and_the_amount_what_for() -> None:
     )
 
 
+def test_a_short_number_and_a_name_of_common_words_are_found_among_many() -> None:
+    many = [Buyer(n, f"C{n}", f"Number{n} Consulting GmbH") for n in range(1, 40)]
+    matcher = Matcher([Open(1, "7A", 7, "EUR", Decimal(5), date(2026, 11, 1))], many)
+
+    def matched(reference: str, payer: str) -> int | None:
+        return matcher.match(Entry(1, date(2026, 11, 1), Decimal(6), "EUR", payer, "", reference, "k")).buyer_id
+
+    assert (matched("for 7a", ""), matched("C3", ""), matched("", "Consulting Number31"), matched("", "Number31 AG")) == (
+        7,
+        3,
+        31,
+        31,
+    )
+    assert matched("", "Consulting") is None
+
+
 def test_two_invoices_that_fit_alike_are_for_a_person() -> None:
     found = match("", payer="Müller & Söhne", amount="90.00")
 

@@ -284,6 +284,24 @@ def test_a_reseller_takes_a_payment_back_with_a_reason_its_customer_does_not_see
     assert client.get(url("take_back_payment", payment.key)).status_code == 403
 
 
+def test_a_reseller_pays_open_invoices_with_credit_its_customer_has(personas: Personas, retail: Invoice) -> None:
+    record(personas, is_credit="on")
+    payment = Payment.objects.get()
+    address = url("use_credit", payment.key)
+
+    assert address in personas.client("alice").get(url("payment", payment.key)).text
+    assert [personas.client(name).post(address).status_code for name in ("carol", "bob", "dora")] == [404, 404, 404]
+    told = personas.client("alice").post(address, follow=True).text
+    again = personas.client("alice").post(address, follow=True).text
+
+    assert "Allocated: 80.00 EUR for R-2026-00901." in told
+    assert "Café Carol has nothing open in EUR." in again
+    assert left(retail) == 0
+    Membership.objects.filter(user=personas.alice).update(role=Membership.Role.BUYER)
+    assert personas.client("alice").post(address).status_code == 403
+    assert address not in personas.client("alice").get(url("payment", payment.key)).text
+
+
 def test_lists_ask_few_queries_however_much_they_show(personas: Personas, django_assert_max_num_queries: Any) -> None:
     for _ in range(6):
         issued(personas.msp, personas.direct_customer, "10")

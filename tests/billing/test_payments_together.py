@@ -68,11 +68,13 @@ def test_two_at_once_never_spend_more_than_was_paid_nor_pay_more_than_is_open() 
     assert same[0] == same[1]
     assert credit_left(msp, dora, "EUR") == 35
 
-    file = f"Date;Amount;Currency;Reference\n2026-11-10;20.00;EUR;{bills[1].number}\n".encode()
+    last = issued(msp, dora, "20")
+    file = f"Date;Amount;Currency;Reference\n2026-11-10;20.00;EUR;{last.number}\n".encode()
     statement = bank_statements.read_statement(seller=msp, content=file, file_name="x.csv", currency="", by=None, at=NOVEMBER_20)
     shown = preview(statement).fingerprint
     at_once(*[lambda: bank_statements.confirm(statement_id=statement.pk, fingerprint=shown, by=None, at=NOVEMBER_20)] * 2)
     assert Payment.objects.exclude(bank_key="").count() == 1
+    assert left(last) == 0
 
 
 # --- By hand in the database ----------------------------------------------------------------------------------------------
