@@ -35,7 +35,9 @@ def unit_text(quantity: Decimal, unit: str) -> str:
 
 
 def days_text(first: date, last: date) -> str:
-    """Write a stretch of days as 1–31 Oct 2026, or in full where it does not lie in one month."""
+    """Write a stretch of days as 1–31 Oct 2026, one alone as 1 Oct 2026, and in full where it does not lie in one month."""
+    if first == last:
+        return show.day(first)
     if (first.year, first.month) == (last.year, last.month):
         return f"{first.day}–{show.day(last)}"
     return f"{show.day(first)} – {show.day(last)}"

@@ -337,10 +337,11 @@ def test_the_list_is_narrowed_by_state_and_its_file_says_it(personas: Personas, 
     [
         ({}, "October 2026"),
         ({"kind": "overage", "period_end": date(2026, 10, 16)}, "Above the quota, 1–15 Oct 2026"),
+        ({"kind": "overage", "period_end": date(2026, 10, 2)}, "Above the quota, 1 Oct 2026"),
         ({"kind": "advance", "period_end": date(2027, 10, 1)}, "In advance, 1 Oct 2026 – 30 Sep 2027"),
         ({"kind": "renewal"}, "Renewal, October 2026"),
     ],
-    ids=["month", "overage", "advance", "renewal"],
+    ids=["month", "overage", "overage of a day", "advance", "renewal"],
 )
 def test_an_invoice_says_what_it_is_for(personas: Personas, facts: dict[str, Any], words: str) -> None:
     subscription = subscribe(personas.direct_customer)

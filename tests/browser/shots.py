@@ -69,7 +69,16 @@ def _storefront(context: BrowserContext, url: str, folder: Path) -> None:
         page.goto(f"{url}{shelf}")
         page.click("a[href^='/products/']")
         _keep(page, folder, name)
-    for name in ("services", "orders", "invoices", "organization", "organization/people", "organization/api-tokens"):
+    for name in (
+        "services",
+        "usage",
+        "usage/report",
+        "orders",
+        "invoices",
+        "organization",
+        "organization/people",
+        "organization/api-tokens",
+    ):
         page.goto(f"{url}/{name}/")
         _keep(page, folder, f"04-{name.replace('/', '-')}")
     page.goto(f"{url}/invoices/")
@@ -157,6 +166,8 @@ def _partner(context: BrowserContext, url: str, folder: Path) -> None:
     _keep(page, folder, "19-order-completed")
     page.goto(f"{url}/customers/")
     _keep(page, folder, "20-customers")
+    page.goto(f"{url}/margins/")
+    _keep(page, folder, "20-margins")
     _panel(page, url, folder)
     page.goto(f"{url}/services/")
     page.click("main table a, main a[href^='/services/']")
