@@ -7,16 +7,19 @@ Errors have one shape, that of drf-standardized-errors: `{"type": …, "errors":
 import json
 import re
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import IO, Any
 
+from django.db.models import Q, QuerySet
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, NotFound, ParseError, ValidationError
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
 from common.money import round_money
+from common.periods import Period
 
 LONGEST_BODY = 64 * 1024
 """Bytes; what this API takes are a few fields."""
@@ -73,6 +76,24 @@ class PageQuery(Strict):
     )
 
 
+class DaysQuery(PageQuery):
+    """A list of what belongs to days. ``from`` is a word of Python, so both are named here."""
+
+    days_of = ""
+    """What the days are of, for the description."""
+
+    def get_fields(self) -> dict[str, Any]:
+        words = (f"The first day{self.days_of}, as YYYY-MM-DD.", f"The last day{self.days_of}, itself included.")
+        named = ("from", "to")
+        days = {name: serializers.DateField(required=False, help_text=text) for name, text in zip(named, words, strict=True)}
+        return {**super().get_fields(), **days}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "from" in attrs and "to" in attrs and attrs["to"] < attrs["from"]:
+            raise ValidationError({"to": ["The last day comes before the first."]}, code="invalid")
+        return attrs
+
+
 def asked(query: type[Strict], request: Request) -> dict[str, Any]:
     """
     Return the parameters behind the question mark.
@@ -117,6 +138,18 @@ class MoneySerializer(serializers.Serializer[Any]):
 
     amount = serializers.CharField(help_text="A decimal number; a price of one unit has up to ten decimals.")
     currency = serializers.CharField(help_text="ISO 4217.", min_length=3, max_length=3)
+
+
+class DaysSerializer(serializers.Serializer[Any]):
+    """Days from the first to the last, both included."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {"from": serializers.DateField(), "to": serializers.DateField(help_text="Itself included.")}
+
+
+def days(period: Period) -> dict[str, date]:
+    """Write the days of ``period``, the last one included."""
+    return {"from": period.start, "to": period.last_day}
 
 
 def money(amount: Decimal, currency: str) -> dict[str, str]:
@@ -174,6 +207,58 @@ class CursorPages(CursorPagination):
         if cursor is not None and not re.fullmatch("[0-9]{1,18}", str(cursor.position)):
             raise _no_cursor()
         return cursor
+
+
+class NewestFirst(CursorPages):
+    """Pages of rows, the one that was made last first."""
+
+    ordering = "-pk"
+
+
+class KeyedPages(CursorPages):
+    """
+    Pages in the order of several columns, which together are unique and never change.
+
+    The cursor names the row that the page begins after or ends before, so that its place is looked up and never told.
+    """
+
+    ordering: tuple[str, ...]  # type: ignore[assignment]  # CursorPagination takes both; CursorPages has one
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        """:raises ValidationError: the row of the cursor is not among those asked for."""
+        self.request, self.base_url = request, request.build_absolute_uri()
+        self.page_size = self.get_page_size(request) or PAGE_SIZE
+        cursor = self.decode_cursor(request)
+        goes_back = cursor is not None and cursor.reverse
+        rows = queryset.order_by(*(f"-{name}" if goes_back else name for name in self.ordering))
+        if cursor is not None:
+            rows = rows.filter(self._beyond(queryset, cursor))
+        found = list(rows[: self.page_size + 1])
+        more, page = len(found) > self.page_size, found[: self.page_size]
+        self.page = page[::-1] if goes_back else page
+        self.has_next, self.has_previous = (True, more) if goes_back else (more, cursor is not None)
+        return self.page
+
+    def get_next_link(self) -> str | None:
+        return self._link(self.page[-1], reverse=False) if self.page and self.has_next else None
+
+    def get_previous_link(self) -> str | None:
+        return self._link(self.page[0], reverse=True) if self.page and self.has_previous else None
+
+    def _link(self, row: Any, *, reverse: bool) -> str:
+        return str(self.encode_cursor(Cursor(offset=0, reverse=reverse, position=row.pk)))
+
+    def _beyond(self, queryset: QuerySet[Any], cursor: Any) -> Q:
+        """Narrow to what lies beyond the cursor's row; the first condition repeats a part of the rest for the index."""
+        place = queryset.filter(pk=cursor.position).values_list(*self.ordering).first()
+        if place is None:
+            raise _no_cursor()
+        side = "lt" if cursor.reverse else "gt"
+        beyond = Q()
+        for depth, (name, value) in enumerate(zip(self.ordering, place, strict=True)):
+            same = dict(zip(self.ordering[:depth], place[:depth], strict=True))
+            beyond |= Q(**same, **{f"{name}__{side}": value})
+        return Q(**{f"{self.ordering[0]}__{side}e": place[0]}) & beyond
 
 
 class PageSerializer(serializers.Serializer[Any]):
