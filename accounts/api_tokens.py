@@ -47,7 +47,7 @@ class NewToken:
 
 
 def scopes_for(organization: Organization) -> list[ApiToken.Scope]:
-    """Return the scopes that tokens of ``organization`` can have: everybody reads plans, resellers have partner prices, too."""
+    """Return the scopes that tokens of ``organization`` can have: resellers have partner prices, everybody all the rest."""
     is_reseller = organization.kind == Organization.Kind.RESELLER
     return [scope for scope in ApiToken.Scope if is_reseller or scope not in _RESELLERS_SCOPES]
 

@@ -262,7 +262,10 @@ DRF_STANDARDIZED_ERRORS = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Cloudtill API",
-    "DESCRIPTION": "What an organization may buy and at which price, and a reseller's prices for its customers.",
+    "DESCRIPTION": (
+        "What an organization may buy and at which price, what it used, and what it was invoiced and paid; of a reseller also its "
+        "prices for its customers, and what it invoices them."
+    ),
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",

@@ -1,4 +1,4 @@
-"""The plans for sale to the caller's organization. What they cost is told by `billing/api/prices.py`, which knows rate cards, too."""
+"""The plans for sale to the caller's organization. What they cost is told by `billing/api/prices.py`, which knows rate cards."""
 
 from datetime import date
 from typing import Any

@@ -2,7 +2,13 @@
 
 from django.urls import path, re_path
 
+from billing.api.credit_notes import CreditNotePdfView, CreditNotesView, CreditNoteView
+from billing.api.estimates import EstimatesView
+from billing.api.explanations import InvoiceExplainView
+from billing.api.invoices import InvoicePdfView, InvoicesView, InvoiceView
+from billing.api.payments import PaymentsView, StatementView
 from billing.api.prices import PlanPricesView
+from billing.api.usage import UsageView
 from catalog.api.partner import PartnerPricesView, PartnerPriceView
 from catalog.api.plans import PlansView, PlanView
 from config.api import views
@@ -15,6 +21,17 @@ urlpatterns = [
     path("plans/<str:number>/prices", PlanPricesView.as_view(), name="plan_prices"),
     path("partner/prices", PartnerPricesView.as_view(), name="partner_prices"),
     path("partner/prices/<str:number>", PartnerPriceView.as_view(), name="partner_price"),
+    path("usage", UsageView.as_view(), name="usage"),
+    path("estimates", EstimatesView.as_view(), name="estimates"),
+    path("invoices", InvoicesView.as_view(), name="invoices"),
+    path("invoices/<str:number>", InvoiceView.as_view(), name="invoice"),
+    path("invoices/<str:number>/pdf", InvoicePdfView.as_view(), name="invoice_pdf"),
+    path("invoices/<str:number>/explain", InvoiceExplainView.as_view(), name="invoice_explain"),
+    path("credit-notes", CreditNotesView.as_view(), name="credit_notes"),
+    path("credit-notes/<str:number>", CreditNoteView.as_view(), name="credit_note"),
+    path("credit-notes/<str:number>/pdf", CreditNotePdfView.as_view(), name="credit_note_pdf"),
+    path("payments", PaymentsView.as_view(), name="payments"),
+    path("statement", StatementView.as_view(), name="statement"),
     path("openapi.json", views.openapi_json, name="openapi_json"),
     path("openapi.yaml", views.openapi_yaml, name="openapi_yaml"),
     path("docs/", views.docs, name="docs"),

@@ -1,5 +1,6 @@
 """The catalogue for programs: who sees which plan at which price, pages that hold still, and a reseller's prices."""
 
+import functools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -57,9 +58,14 @@ class World:
         return judged(self.program(who).patch(path, change, content_type="application/json"))
 
 
+@functools.cache
+def _openapi() -> OpenAPI:
+    return OpenAPI.from_dict(document())
+
+
 def judged(answer: Any) -> Any:
     """Return ``answer`` after holding it, and what was asked if it was accepted, against our own OpenAPI document."""
-    api = OpenAPI.from_dict(document())
+    api = _openapi()
     asked = DjangoOpenAPIRequest(answer.wsgi_request)
     if answer.status_code == 200:
         api.validate_response(asked, DjangoOpenAPIResponse(answer))
@@ -182,10 +188,11 @@ def test_a_price_is_changed_by_its_reseller_with_the_scope_for_it_only(world: Wo
     assert not PartnerPrice.objects.exclude(reseller=world.personas.reseller).exists()
 
 
-def test_every_address_of_the_document_is_in_the_tables() -> None:
+def test_every_address_of_the_catalogue_in_the_document_is_in_the_tables() -> None:
     tried = {path.replace("{fixed}", "{number}").replace("{direct_only}", "{number}") for path in {*ACCESS, *CHANGE}}
 
-    assert {path.removeprefix("/api/v1/") for path in document()["paths"]} <= tried
+    described = {path.removeprefix("/api/v1/") for path in document()["paths"]}
+    assert {path for path in described if path.startswith(("plans", "partner/"))} <= tried
 
 
 # --- Plans --------------------------------------------------------------------------------------------------------------------
