@@ -85,13 +85,15 @@ def _is_by_use(subscription: Subscription) -> bool:
 def _forms(request: HttpRequest, subscription: Subscription, part: str) -> dict[str, Any]:
     months = [(one.isoformat(), day(one)) for one in queries.open_months(subscription, today=today())]
     buyer = subscription.consumer.reseller or subscription.consumer
+
+    def sent(name: str) -> Any:
+        return request.POST if part == name else None
+
+    given: dict[str, Any] = {"months": months, "today": today()}
+    items = queries.items_of(subscription)
     return {
-        "allowance": AgreedAllowanceForm(
-            request.POST if part == "allowance" else None, items=queries.items_of(subscription), months=months, today=today()
-        ),
-        "commitment": AgreedCommitmentForm(
-            request.POST if part == "commitment" else None, own_currency=buyer.currency, months=months, today=today()
-        ),
+        "allowance": AgreedAllowanceForm(sent("allowance"), items=items, auto_id="allowance_%s", **given),
+        "commitment": AgreedCommitmentForm(sent("commitment"), own_currency=buyer.currency, auto_id="commitment_%s", **given),
     }
 
 
