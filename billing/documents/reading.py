@@ -71,9 +71,13 @@ def facts_of_credit_note(credit_note: CreditNote) -> DocumentFacts:
 
 
 def note_of(invoice: Invoice, language: str) -> str:
-    """Return why ``invoice`` has no tax, in ``language``: what the law asks for, and for an exemption its reason."""
+    """
+    Return why the draft ``invoice`` has no tax, in ``language``: what the law asks for, and for an exemption its reason.
+
+    The reason is what the draft was made with, else the buyer's of now.
+    """
     note = words_in(language).note(taxing.NOTE_KEYS.get(invoice.tax_category, ""))
-    reason = invoice.buyer.tax_exemption_reason if invoice.tax_category == "E" else ""
+    reason = (invoice.tax_note or invoice.buyer.tax_exemption_reason) if invoice.tax_category == "E" else ""
     return f"{note} {reason}".strip()
 
 
