@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.apps import apps
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
 from billing.adjusting import Kind
 from billing.holding import Facts, Rules
@@ -32,7 +32,7 @@ def drafts_with_facts(run: BillingRun, rules: Rules, *, buyers: Sequence[int] | 
     if buyers is not None:
         drafts = drafts.filter(buyer__in=buyers)
     month = {(row["buyer"], row["currency"]): (row["now"] or Decimal(0), row["last"]) for row in amounts(run)}
-    new = _new_buyers(run) if rules.new_customers else frozenset()
+    known = _known_buyers(run) if rules.new_customers else frozenset()
     correcting = _correcting_drafts(run) if rules.adjustments else frozenset()
     unrated = buyers_with_unrated_use(run) if rules.unrated else frozenset()
     found = []
@@ -43,7 +43,7 @@ def drafts_with_facts(run: BillingRun, rules: Rules, *, buyers: Sequence[int] | 
             net=net,
             now=now,
             last=last,
-            is_new=buyer in new,
+            is_new=rules.new_customers and buyer not in known,
             has_adjustments=pk in correcting,
             has_unrated=buyer in unrated,
         )
@@ -70,11 +70,10 @@ def released_reasons(drafts: Iterable[int]) -> dict[int, set[str]]:
 # --- Steps ----------------------------------------------------------------------------------------------------------------
 
 
-def _new_buyers(run: BillingRun) -> frozenset[int]:
-    """Return the buyers of the run that this seller never issued an invoice to for an earlier month."""
-    earlier = Invoice.objects.issued().filter(seller=run.seller_id, buyer=OuterRef("buyer"), period_start__lt=run.period_start)
-    new = Invoice.objects.drafts().filter(run=run).filter(~Exists(earlier))
-    return frozenset(new.order_by().values_list("buyer", flat=True).distinct())
+def _known_buyers(run: BillingRun) -> frozenset[int]:
+    """Return the buyers that this seller issued an invoice to for an earlier month."""
+    earlier = Invoice.objects.issued().filter(seller=run.seller_id, period_start__lt=run.period_start)
+    return frozenset(earlier.order_by().values_list("buyer", flat=True).distinct())
 
 
 def _correcting_drafts(run: BillingRun) -> frozenset[int]:

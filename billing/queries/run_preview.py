@@ -7,10 +7,10 @@ Everything is read in a number of queries that does not grow with accounts; ten 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, Exists, F, OuterRef, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 
 from accounts.models import Organization
 from billing import holding
@@ -87,20 +87,21 @@ def month_before(period: Period) -> Period:
 def compared(run: BillingRun) -> list[Row]:
     """Return a row per buyer and currency that has something this month or the last, or is parked; by name."""
     threshold = Rules.from_json(run.rules).flag_percent
-    parked = {
-        one.buyer_id: one for one in ParkedAccount.objects.filter(run=run).select_related("buyer").order_by("buyer__name", "pk")
-    }
+    parked = dict(ParkedAccount.objects.filter(run=run).values_list("buyer", "reason"))
+    billed = amounts(run)
+    buyers = _buyers({*parked, *(found["buyer"] for found in billed)})
+    shown = {found["buyer"] for found in billed}
+    billed += [_nothing(buyers[buyer]) for buyer in parked if buyer not in shown]
     unrated = buyers_with_unrated_use(run)
-    rows = []
-    for found in amounts(run):
-        buyer = found["buyer"]
-        reason = parked[buyer].reason if buyer in parked else ""
-        rows.append(_row(found, reason, threshold=threshold, has_unrated=buyer in unrated))
-    shown = {row.buyer_id for row in rows}
-    rows += [
-        _row(_nothing(one.buyer), one.reason, threshold=threshold, has_unrated=buyer in unrated)
-        for buyer, one in parked.items()
-        if buyer not in shown
+    rows = [
+        _row(
+            found,
+            buyers[found["buyer"]],
+            parked.get(found["buyer"], ""),
+            threshold=threshold,
+            has_unrated=found["buyer"] in unrated,
+        )
+        for found in billed
     ]
     return sorted(rows, key=SORTS["name"])
 
@@ -174,7 +175,11 @@ def buyers_with_unrated_use(run: BillingRun) -> frozenset[int]:
 
 
 def amounts(run: BillingRun) -> list[Any]:
-    """Read what each buyer is billed in each currency in the month and the one before: drafts and what is issued, one query."""
+    """
+    Read what each buyer is billed in each currency in the month and the one before: drafts and what is issued, one query.
+
+    Names are not joined to it: before PostgreSQL has gathered statistics about a first run it would look for each of them anew.
+    """
     before = month_before(run.period)
     this = Q(period_start=run.period_start, period_end=run.period_end)
     draft = this & Q(status=Invoice.Status.DRAFT)
@@ -182,7 +187,7 @@ def amounts(run: BillingRun) -> list[Any]:
         Invoice.objects.filter(seller=run.seller_id, kind=Invoice.Kind.MONTHLY)
         .filter(this | Q(period_start=before.start, period_end=before.end))
         .order_by()
-        .values("buyer", "currency", buyer_number=F("buyer__number"), buyer_name=F("buyer__name"))
+        .values("buyer", "currency")
         .annotate(
             now=Sum("net", filter=this),
             last=Sum("net", filter=~this),
@@ -194,17 +199,28 @@ def amounts(run: BillingRun) -> list[Any]:
     return list(rows)
 
 
-def _nothing(buyer: Organization) -> dict[str, Any]:
-    facts = {"buyer": buyer.pk, "buyer_number": buyer.number, "buyer_name": buyer.name, "currency": buyer.currency}
-    return {**facts, "now": None, "last": None, "drafts": [], "issued": 0, "held": []}
+class _Buyer(NamedTuple):
+    pk: int
+    number: str
+    name: str
+    currency: str
 
 
-def _row(found: dict[str, Any], parked_for: str, *, threshold: Decimal, has_unrated: bool) -> Row:
+def _buyers(ids: Iterable[int]) -> dict[int, _Buyer]:
+    found = Organization.objects.filter(pk__in=list(ids)).order_by().values_list("pk", "number", "name", "currency")
+    return {row[0]: _Buyer(*row) for row in found}
+
+
+def _nothing(buyer: _Buyer) -> dict[str, Any]:
+    return {"buyer": buyer.pk, "currency": buyer.currency, "now": None, "last": None, "drafts": [], "issued": 0, "held": []}
+
+
+def _row(found: dict[str, Any], buyer: _Buyer, parked_for: str, *, threshold: Decimal, has_unrated: bool) -> Row:
     held_for = " ".join(found["held"])
     return Row(
         buyer_id=found["buyer"],
-        number=found["buyer_number"],
-        name=found["buyer_name"],
+        number=buyer.number,
+        name=buyer.name,
         currency=found["currency"],
         now=found["now"],
         last=found["last"],

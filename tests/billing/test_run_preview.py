@@ -129,9 +129,9 @@ def test_the_number_of_queries_does_not_grow_with_accounts(personas: Personas, p
             buyer = buyer_of(plan, f"Buyer {number}", september=1, october=2)
             use(buyer.subscriptions.get(), GIB, item="total_storage", edition="", days=OCTOBER_31)
         run = BillingRun.objects.select_related("seller").get(pk=bill(personas.msp).pk)
-        with django_assert_num_queries(3):  # amounts, parked accounts, use without rate
+        with django_assert_num_queries(4):  # parked accounts, amounts, names, use without rate
             compared(run)
-        with django_assert_num_queries(5):  # amounts, drafts, new buyers, corrections, use without rate
+        with django_assert_num_queries(5):  # amounts, drafts, known buyers, corrections, use without rate
             drafts_with_facts(run, rules)
         return run
 
