@@ -1,10 +1,10 @@
-"""What beat rings for money: the night's usage, the month's bills."""
+"""What beat rings for money: the night's usage, estimates, the month's bills, renewals."""
 
 from typing import Any
 
 from celery import shared_task
 
-from billing.operations import estimates, issuing, run_queue, subscriptions, usage
+from billing.operations import estimates, issuing, renewals, run_queue, subscriptions, usage
 from common import clock
 from common.locks import Busy
 
@@ -33,6 +33,12 @@ def bill_last_month(**_ignored: Any) -> None:
     run_queue.queue_last_month(at=clock.now())
 
 
+@shared_task(name="billing.renew_due", time_limit=3600)
+def renew_due(**_ignored: Any) -> None:
+    """Invoice the prepaid terms that are about to begin, and what changed of those that were invoiced."""
+    renewals.renew_due(at=clock.now())
+
+
 @shared_task(name="billing.work_off_run", time_limit=4 * 3600)
 def work_off_run(*, run_id: int, **_ignored: Any) -> None:
     """Bring the drafts of one run to what is owed."""
@@ -46,7 +52,7 @@ def work_off_run(*, run_id: int, **_ignored: Any) -> None:
 def issue_run(*, run_id: int, **_ignored: Any) -> None:
     """Issue the drafts of one run, as somebody asked for."""
     try:
-        issuing.issue_off(run_id)
+        issuing.issue_off(run_id, at=clock.now())
     except Busy:
         return  # the worker that is at it goes on
 

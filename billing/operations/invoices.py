@@ -67,22 +67,6 @@ def issue_invoice(*, invoice_id: int, on: date, by: User | None, at: datetime | 
     return invoice
 
 
-def issue_drafts(*, run_id: int, on: date, by: User | None) -> int:
-    """
-    Issue the drafts of a run, each in a transaction of its own, and return how many were issued.
-
-    Drafts that are held, or of buyers that the run has parked, stay drafts. Repeated, it issues what is still a draft; stopped in
-    between, what is issued is issued.
-    """
-    parked = ParkedAccount.objects.filter(run=run_id).values("buyer")
-    drafts = Invoice.objects.drafts().filter(run=run_id, held_for="").exclude(buyer__in=parked).order_by("pk")
-    issued = 0
-    for invoice_id in drafts.values_list("pk", flat=True):
-        issue_invoice(invoice_id=invoice_id, on=on, by=by)
-        issued += 1
-    return issued
-
-
 # --- Steps: inside the caller's transaction --------------------------------------------------------------------------------
 
 

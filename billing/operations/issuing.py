@@ -61,7 +61,7 @@ def issue_here(*, run_id: int, on: date, by: User | None, at: datetime, tell: Te
     """
     with transaction.atomic():
         _wish(run_id, on=on, by=by, at=at)
-    return issue_off(run_id, tell=tell)
+    return issue_off(run_id, at=at, tell=tell)
 
 
 @transaction.atomic(durable=True)
@@ -73,7 +73,7 @@ def stop_issuing(*, run_id: int, by: User) -> BillingRun:
     return run
 
 
-def issue_off(run_id: int, *, tell: Tell | None = None) -> int:
+def issue_off(run_id: int, *, at: datetime, tell: Tell | None = None) -> int:
     """
     Issue what is wished of a run and return how many invoices were. One that is refused stays a draft, and the run says why.
 
@@ -89,7 +89,7 @@ def issue_off(run_id: int, *, tell: Tell | None = None) -> int:
         for number, invoice_id in enumerate(ids):
             if number % LOOKED_EVERY == 0 and not _is_wished(run):
                 return issued
-            refusal = _issue(invoice_id, run)
+            refusal = _issue(invoice_id, run, at=at)
             if refusal is None:
                 issued += 1
             elif refusal:
@@ -131,11 +131,11 @@ def _is_wished(run: BillingRun) -> bool:
     return BillingRun.objects.filter(pk=run.pk, issue_wished_at__isnull=False).exists()
 
 
-def _issue(invoice_id: int, run: BillingRun) -> str | None:
+def _issue(invoice_id: int, run: BillingRun, *, at: datetime) -> str | None:
     """Issue one invoice and return None, or in a sentence why not: an empty one where a run has taken the draft away meanwhile."""
     assert run.issue_on is not None
     try:
-        invoices.issue_invoice(invoice_id=invoice_id, on=run.issue_on, by=run.issue_wished_by)
+        invoices.issue_invoice(invoice_id=invoice_id, on=run.issue_on, by=run.issue_wished_by, at=at)
     except Invoice.DoesNotExist:
         return ""
     except DomainError as refusal:

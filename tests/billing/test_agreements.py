@@ -8,8 +8,7 @@ from uuid import uuid4
 import pytest
 
 from billing.models import Subscription, SubscriptionAllowance, SubscriptionCommitment
-from billing.operations import agreements, runs
-from billing.operations.invoices import issue_drafts
+from billing.operations import agreements, issuing, runs
 from catalog.models import PlanAllowance, PlanCommitment
 from common.errors import FieldRefused
 from provisioning.models import VendorOfferingItem
@@ -172,7 +171,7 @@ def test_a_month_that_was_invoiced_stays_as_it_was_agreed_on(subscription: Subsc
     seller = subscription.consumer.parent
     assert seller is not None
     run = runs.run_billing(seller_id=seller.pk, period=OCTOBER, at=NOVEMBER_1)
-    issue_drafts(run_id=run.pk, on=NOVEMBER_1.date(), by=None)
+    issuing.issue_here(run_id=run.pk, on=NOVEMBER_1.date(), by=None, at=NOVEMBER_1)
 
     with pytest.raises(FieldRefused, match=r"covers S\d+ up to 2026-11-01; choose a month"):
         allow(subscription, valid_from=OCTOBER.start)

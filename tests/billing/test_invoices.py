@@ -12,7 +12,7 @@ from accounts.models import Organization
 from accounts.tasks import send_mail
 from billing import emails, mailing
 from billing.models import BillingRun, Invoice, ParkedAccount
-from billing.operations.invoices import AccountParked, DatedTooEarly, DraftHeld, NothingToIssue, issue_drafts, issue_invoice
+from billing.operations.invoices import AccountParked, DatedTooEarly, DraftHeld, NothingToIssue, issue_invoice
 from billing.operations.runs import run_billing
 from tests import factories
 from tests.billing import papers
@@ -91,23 +91,12 @@ def test_an_invoice_is_not_dated_before_its_month_is_over(draft: Invoice) -> Non
     assert not Email.objects.exists()
 
 
-def test_a_draft_of_a_parked_account_is_refused_and_left_out(draft: Invoice) -> None:
+def test_a_draft_of_a_parked_account_is_refused(draft: Invoice) -> None:
     assert draft.run is not None
     ParkedAccount.objects.create(run=draft.run, buyer=draft.buyer, reason="There is no exchange rate.", parked_at=NOVEMBER_1)
 
     with pytest.raises(AccountParked, match=r"There is no exchange rate\. Bill it again first\."):
         issue_invoice(invoice_id=draft.pk, on=ON, by=None)
-    assert issue_drafts(run_id=draft.run.pk, on=ON, by=None) == 0
-
-
-def test_all_drafts_of_a_run_are_issued_once(personas: Personas) -> None:
-    run = bill(personas.msp, *factories.OrganizationFactory.create_batch(3))
-
-    assert issue_drafts(run_id=run.pk, on=ON, by=personas.bert) == 3
-    assert issue_drafts(run_id=run.pk, on=ON, by=personas.bert) == 0
-
-    numbers = Invoice.objects.order_by("pk").values_list("number", flat=True)
-    assert list(numbers) == ["INV-2026-00001", "INV-2026-00002", "INV-2026-00003"]
 
 
 def test_every_seller_and_every_year_has_a_series_of_its_own(personas: Personas) -> None:

@@ -136,7 +136,7 @@ def test_stopped_it_issues_no_more_and_asked_again_the_rest(
     monkeypatch.setattr(issuing, "LOOKED_EVERY", 1)
     queue_issuing(run_id=run.pk, on=ON, by=None, at=NOVEMBER_1)
 
-    assert issue_off(run.pk, tell=lambda issued, total: stop_issuing(run_id=run.pk, by=personas.bert) and None) == 1
+    assert issue_off(run.pk, at=NOVEMBER_1, tell=lambda issued, total: stop_issuing(run_id=run.pk, by=personas.bert) and None) == 1
 
     assert numbers() == ["INV-2026-00001", None, None]
     run.refresh_from_db()
@@ -145,7 +145,7 @@ def test_stopped_it_issues_no_more_and_asked_again_the_rest(
 
 
 def test_a_late_message_issues_nothing(run: BillingRun) -> None:
-    assert issue_off(run.pk) == 0
+    assert issue_off(run.pk, at=NOVEMBER_1) == 0
     assert numbers() == [None] * 3
 
 
@@ -158,7 +158,7 @@ def test_killed_between_two_invoices_the_next_worker_goes_on_without_gap_or_doub
     connection.close()
     if (child := os.fork()) == 0:
         try:
-            issue_off(run.pk, tell=lambda issued, total: os.kill(os.getpid(), signal.SIGKILL))
+            issue_off(run.pk, at=NOVEMBER_1, tell=lambda issued, total: os.kill(os.getpid(), signal.SIGKILL))
         finally:
             os._exit(1)
     _, status = os.waitpid(child, 0)
@@ -174,7 +174,7 @@ def test_killed_between_two_invoices_the_next_worker_goes_on_without_gap_or_doub
         assert issuing.sweep(at=NOVEMBER_1 + timedelta(minutes=2)) == 0
     assert issuing.sweep(at=NOVEMBER_1 + timedelta(minutes=2)) == 1
     assert nobody_rings == [run.pk]
-    assert issue_off(run.pk) == 2
+    assert issue_off(run.pk, at=NOVEMBER_1) == 2
 
     assert numbers() == ["INV-2026-00001", "INV-2026-00002", "INV-2026-00003"]
     assert Email.objects.count() == 3
@@ -186,7 +186,7 @@ def test_while_one_worker_issues_another_steps_aside(run: BillingRun, nobody_rin
 
     def second() -> str:
         try:
-            issue_off(run.pk)
+            issue_off(run.pk, at=NOVEMBER_1)
         except Busy:
             return "stepped aside"
         finally:

@@ -137,7 +137,7 @@ def test_issuing_under_way_is_shown_and_can_be_stopped(personas: Personas, run: 
 
     client.post(address("stop_issuing", run))
 
-    assert issuing.issue_off(run.pk) == 0
+    assert issuing.issue_off(run.pk, at=NOVEMBER_1) == 0
     assert "Issuing was stopped by" in page_of(client, run)
 
 
