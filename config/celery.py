@@ -49,6 +49,8 @@ app.conf.beat_schedule = {
         "task": "billing.bill_last_month",
         "schedule": crontab(minute=30, hour=7, day_of_month="1-5"),
     },
+    # Invoices prepaid terms that begin soon. Missed: the next hour; the notice is counted in days.
+    "billing.renew_due": {"task": "billing.renew_due", "schedule": crontab(minute=20)},
     # Rings for billing runs, and for issuing, that nobody is at: lost messages, killed workers. Missed: a minute later.
     "billing.sweep_runs": {"task": "billing.sweep_runs", "schedule": timedelta(minutes=1)},
     # Empties the outbox. Missed: mails wait a minute longer.
