@@ -76,6 +76,7 @@ def draft(request: HttpRequest, number: str) -> HttpResponse:
         raise Http404
     context = {
         "run": run,
+        "list_url": _list_url(run),
         "buyer": found[0].buyer,
         "drafts": [(one, invoice_queries.lines_by_customer(one)) for one in found],
         "may_issue": membership_of(request).may_edit_billing,
@@ -100,6 +101,7 @@ def issue(request: HttpRequest) -> HttpResponse:
         return _back(run)
     context = {
         "run": run,
+        "list_url": _list_url(run),
         "count": queries.issuable(run).count(),
         "totals": queries.issuable_totals(run),
         "held": queries.held(run).count(),
@@ -227,4 +229,8 @@ def _invoices_sent(request: HttpRequest) -> list[int]:
 
 
 def _back(run: BillingRun) -> HttpResponse:
-    return redirect(f"{reverse('billing:to_issue')}?month={run.period_start:%Y-%m}")
+    return redirect(_list_url(run))
+
+
+def _list_url(run: BillingRun) -> str:
+    return f"{reverse('billing:to_issue')}?month={run.period_start:%Y-%m}"
