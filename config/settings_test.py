@@ -14,8 +14,10 @@ CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-_in_memory = {**POST_OFFICE["BACKENDS"], "default": "django.core.mail.backends.locmem.EmailBackend"}
-POST_OFFICE = {**POST_OFFICE, "BACKENDS": _in_memory}
+POST_OFFICE = {
+    **POST_OFFICE,
+    "BACKENDS": {"default": "django.core.mail.backends.locmem.EmailBackend", "documents": "billing.mailing.DocumentBackend"},
+}
 STAFF_MFA_REQUIRED = False  # the tests of the second factor turn it on
 ACRONIS_ENTRY_URL = "http://acronis.test"  # where the sandbox in process answers; the real one is nobody's to ask in a test
 WHITENOISE_AUTOREFRESH = True
