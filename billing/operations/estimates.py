@@ -13,6 +13,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -147,7 +148,7 @@ def _keep(manager: ServiceManager, ours: Mapping[str, int], answers: Iterable[Te
     """Replace what we had of these tenants; an item they have no more goes. What was read later is left alone."""
     readings = [(ours[answer.tenant_id], usage) for answer in answers if answer.tenant_id in ours for usage in answer.usages]
     metered = [(tenant, usage) for tenant, usage in readings if _is_told(usage)]
-    lines = {
+    lines: dict[str, list[Any]] = {
         "tenants": [tenant for tenant, _ in metered],
         "names": [usage.name for _, usage in metered],
         "editions": [usage.edition or "" for _, usage in metered],

@@ -78,7 +78,7 @@ class Progress:
             self._is_mute = True
             logger.warning("progress cannot be told", extra={"report": self._report_id}, exc_info=True)
 
-    def _row(self, at: datetime) -> dict[str, object]:
+    def _row(self, at: datetime) -> dict[str, str | int | datetime]:
         return {"stage": self._stage.value, "bytes": self._bytes, "rows": self._rows, "at": at, "report": self._report_id}
 
     def _own_connection(self) -> BaseDatabaseWrapper:
