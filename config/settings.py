@@ -271,6 +271,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {  # two fields named “kind”
+        "InvoiceKindEnum": "billing.models.invoices.Invoice.Kind",
+        "MovementKindEnum": "billing.api.payments.MovementKind",
+    },
     "COMPONENT_SPLIT_PATCH": False,  # serializers of changes say themselves what may be left out
     "POSTPROCESSING_HOOKS": [
         "drf_standardized_errors.openapi_hooks.postprocess_schema_enums",

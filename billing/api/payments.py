@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, TextChoices
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -21,11 +21,21 @@ from common import clock
 from common.api import DaysQuery, DaysSerializer, MoneySerializer, NewestFirst, PageSerializer, asked, money
 from common.periods import add_months
 
+
+class MovementKind(TextChoices):
+    """What moves an account."""
+
+    INVOICE = "invoice", "Invoice"
+    CREDIT_NOTE = "credit_note", "Credit note"
+    PAYMENT = "payment", "Payment"
+    TAKEN_BACK = "payment_taken_back", "Payment taken back"
+
+
 _KINDS = {
-    Kind.INVOICE: "invoice",
-    Kind.CREDIT_NOTE: "credit_note",
-    Kind.PAYMENT: "payment",
-    Kind.TAKEN_BACK: "payment_taken_back",
+    Kind.INVOICE: MovementKind.INVOICE,
+    Kind.CREDIT_NOTE: MovementKind.CREDIT_NOTE,
+    Kind.PAYMENT: MovementKind.PAYMENT,
+    Kind.TAKEN_BACK: MovementKind.TAKEN_BACK,
 }
 
 # --- What comes in --------------------------------------------------------------------------------------------------------
@@ -94,7 +104,7 @@ class MovementSerializer(serializers.Serializer[Any]):
     """One thing that moved the account."""
 
     day = serializers.DateField()
-    kind = serializers.ChoiceField(choices=list(_KINDS.values()))
+    kind = serializers.ChoiceField(choices=MovementKind.choices)
     document = serializers.CharField(help_text="The number of the invoice or credit note; empty of payments.")
     words = serializers.CharField()
     amount = MoneySerializer(help_text="What is owed by it; below nothing, what it lowers that by.")

@@ -38,6 +38,8 @@ def describe_answers(result: dict[str, Any], generator: Any, request: Any, publi
         for operation in methods.values():
             for status, answer in operation["responses"].items():
                 answer["description"] = answer["description"] or _ANSWERS[status]
+                if status != "200":  # an error is JSON, where a document is asked for, too
+                    answer["content"] = {"application/json": answer["content"]["application/json"]}
                 if status == "429":
                     answer["headers"] = {"Retry-After": _RETRY_AFTER}
     return result

@@ -77,6 +77,9 @@ def test_every_operation_is_described_with_its_scope_and_its_refusals() -> None:
         assert "Needs the scope" in entry["description"]
         assert {"200", "400", "401", "403", "429"} <= set(entry["responses"])
         assert all(answer["description"] for answer in entry["responses"].values())
+        assert all(
+            set(answer["content"]) == {"application/json"} for status, answer in entry["responses"].items() if status != "200"
+        )
         assert entry["security"] == [{"token": []}, {"session": []}]
 
 
