@@ -106,8 +106,8 @@ class Rules:
         }
 
 
-USUAL = Rules(not_positive=True, unrated=True)
-"""What a seller's first run holds: drafts that are almost always a mistake."""
+USUAL = Rules(not_positive=True)
+"""What a seller's first run holds: what is almost always a mistake. Items often have no rate on purpose; that is flagged only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def facts(net: str = "100", *, last: str | None = "100", now: str | None = None,
         (Rules(change_percent=Decimal(30)), facts("131", last=None), ""),
         (Rules(new_customers=True), facts(is_new=True), "It is the first invoice of this buyer."),
         (Rules(adjustments=True), facts(has_adjustments=True), "It corrects what was billed before."),
-        (USUAL, facts(has_unrated=True), "Something was used that the rate card has no rate for."),
+        (Rules(unrated=True), facts(has_unrated=True), "Something was used that the rate card has no rate for."),
     ],
 )
 def test_a_rule_holds_what_breaks_it_and_says_why(rules: Rules, draft: Facts, reason: str) -> None:
