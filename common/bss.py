@@ -47,6 +47,7 @@ STATE_COLOURS = {
     "ready": "info",
     "draft": "warning",
     "placed": "warning",
+    "awaiting_payment": "warning",
     "waiting": "warning",
     "wished": "warning",
     "failed": "danger",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from catalog.models import Plan
 from catalog.pricing import Amounts, Level
 from catalog.queries.offers import SoldPrice
 
@@ -79,6 +80,13 @@ def of_sale(prices: Sequence[SoldPrice], *, quantity: int, term_months: int, who
         return Cost(ends[Level.WHOLESALE], ends.get(Level.RETAIL))
     consumers = ends.get(Level.RETAIL) or ends.get(Level.MSP)
     return None if consumers is None else Cost(consumers)
+
+
+def due_in_advance(cost: Cost | None, *, billing_model: str, trial_days: int | None) -> Decimal:
+    """Return what a line costs its reader before it is carried out, excl. VAT: the term and its setup fee where it is prepaid."""
+    if cost is None or billing_model != Plan.BillingModel.PREPAID or trial_days:
+        return NOTHING
+    return cost.own.price + cost.own.setup_fee
 
 
 def fingerprint(lines: Iterable[Sequence[Any]]) -> str:

@@ -8,9 +8,10 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from post_office import mail
 
+from ordering.costs import due_in_advance
 from ordering.models import Order, OrderLine
 from ordering.module_wishes import included
-from ordering.queries.tracking import line_billing, line_cost_facts, with_sign_in
+from ordering.queries.tracking import line_billing, line_cost, line_cost_facts, with_sign_in
 
 
 def order_received(order: Order) -> None:
@@ -28,7 +29,7 @@ def _put_into_outbox(order: Order, name: str, *, subject: str) -> None:
     context: dict[str, Any] = {
         "order": order,
         "lines": lines,
-        "due_now": Decimal(0),  # pay-as-you-go and fixed postpaid are billed afterwards
+        "due_now": sum((_due_now(order, line) for line in lines), Decimal(0)),
         "billing": list(dict.fromkeys(sentence for line in lines for sentence in line_billing(line))),
         "seller_name": order.buyer.parent or order.buyer,
         "button_url": f"{settings.SITE_URL}{reverse('ordering:order', args=[order.number])}",
@@ -50,6 +51,11 @@ def _put_into_outbox(order: Order, name: str, *, subject: str) -> None:
             "html": render_to_string(f"ordering/emails/{name}.html", context),
         },
     )
+
+
+def _due_now(order: Order, line: OrderLine) -> Decimal:
+    cost = line_cost(line, order=order, reader=order.buyer)
+    return due_in_advance(cost, billing_model=line.billing_model, trial_days=line.module_wish.get("trial_days"))
 
 
 def _facts(order: Order, line: OrderLine) -> list[tuple[str, str]]:

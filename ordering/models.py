@@ -122,6 +122,7 @@ class Order(StatefulModel):
     class Status(models.TextChoices):
         DRAFT = "draft", "Draft"
         PLACED = "placed", "Waiting for execution"
+        AWAITING_PAYMENT = "awaiting_payment", "Waiting for payment"
         EXECUTING = "executing", "In progress"
         COMPLETED = "completed", "Completed"
         FAILED = "failed", "Failed"
@@ -129,7 +130,8 @@ class Order(StatefulModel):
 
     MOVES: ClassVar = {
         "draft": frozenset({"placed", "cancelled"}),
-        "placed": frozenset({"executing", "cancelled"}),
+        "placed": frozenset({"executing", "awaiting_payment", "cancelled"}),
+        "awaiting_payment": frozenset({"executing", "cancelled"}),
         "executing": frozenset({"completed", "failed"}),
         "failed": frozenset({"executing", "cancelled"}),
         "completed": frozenset(),
@@ -149,7 +151,7 @@ class Order(StatefulModel):
     buyer = models.ForeignKey(Organization, models.PROTECT, related_name="orders")
     consumer = models.ForeignKey(Organization, models.PROTECT, related_name="orders_for")
     placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
-    status = models.CharField(max_length=10, choices=Status, default=Status.PLACED)
+    status = models.CharField(max_length=20, choices=Status, default=Status.PLACED)
     currency = models.CharField(max_length=3)
     billing_copy = models.JSONField(default=dict, help_text="The buyer's billing information as confirmed.")
     purchase_order = models.CharField("your reference", max_length=50, blank=True)
@@ -165,7 +167,7 @@ class Order(StatefulModel):
         permissions = [("execute_order", "Can execute, retry and cancel orders")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(status__in=["draft", "placed", "executing", "completed", "failed", "cancelled"]),
+                condition=Q(status__in=["draft", "placed", "awaiting_payment", "executing", "completed", "failed", "cancelled"]),
                 name="order_status_known",
             ),
             models.CheckConstraint(condition=Q(source__in=["storefront", "bss"]), name="order_source_known"),

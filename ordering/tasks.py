@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 
 from common import clock
-from ordering.operations import execution
+from ordering.operations import execution, prepayment
 
 
 @shared_task(name="ordering.execute_line", soft_time_limit=540, time_limit=600)
@@ -18,3 +18,15 @@ def execute_line(*, line_id: int, **_ignored: Any) -> None:
 def sweep(**_ignored: Any) -> None:
     """Ring every order line that is due."""
     execution.sweep(at=clock.now())
+
+
+@shared_task(name="ordering.go_on_with_payment", time_limit=120)
+def go_on_with_payment(*, order_id: int, **_ignored: Any) -> None:
+    """Invoice an order that is paid first, execute it once that is done, or credit it where it was cancelled."""
+    prepayment.go_on(order_id=order_id, at=clock.now())
+
+
+@shared_task(name="ordering.sweep_payments", time_limit=300)
+def sweep_payments(**_ignored: Any) -> None:
+    """Go on with every order that waits for a payment."""
+    prepayment.sweep(at=clock.now())

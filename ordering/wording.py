@@ -62,6 +62,9 @@ def billing(billing_model: str, *, term_months: int, trial_days: int | None) -> 
     sentences = [f"Free trial: nothing is billed for the first {trial_days} days."] if trial_days else []
     if billing_model == Plan.BillingModel.PAY_AS_YOU_GO:
         return [*sentences, "On the 1st of each month for the month before, by use."]
+    if billing_model == Plan.BillingModel.PREPAID:
+        begins = "Your service begins once the invoice is paid" if not trial_days else "Invoiced before the free trial ends"
+        return [*sentences, f"In advance for the whole term. {begins}; each next term is invoiced before it begins."]
     share = "" if term_months == Term.MONTH else f" 1/{term_months} of the price of the term."
     return [
         *sentences,

@@ -52,7 +52,7 @@ def publish_plan(*, plan_id: int, today: date, at: datetime) -> Plan:
     Put a plan into the storefront.
 
     :raises CannotBeSold: settings or prices are missing, its service manager is switched off or does not offer any more what the
-        module setting says, or it is prepaid.
+        module setting says.
     :raises IllegalTransition: it is published already.
     """
     plan = _locked(plan_id)

@@ -95,10 +95,7 @@ def stages_of(plans: Iterable[Plan], *, on: date) -> dict[int, list[StageState]]
 
 def missing_to_sell(plan: Plan, *, on: date) -> list[str]:
     """Return a sentence for everything without which an order for ``plan`` would fail; empty when it can be published."""
-    missing = [state.missing for state in stages(plan, on=on) if state.stage in NEEDED_TO_SELL and not state.is_done]
-    if plan.billing_model == Plan.BillingModel.PREPAID:
-        missing.append("Prepaid plans are invoiced and paid before they are provisioned; orders cannot wait for a payment yet.")
-    return missing
+    return [state.missing for state in stages(plan, on=on) if state.stage in NEEDED_TO_SELL and not state.is_done]
 
 
 def _look(plans: Sequence[Plan], on: date) -> _Found:
@@ -218,6 +215,4 @@ def _publication(plan: Plan, *, is_ready: bool) -> StageState:
         return StageState(Stage.PUBLISH, facts="In the storefront")
     if plan.status == Plan.Status.ARCHIVED:
         return StageState(Stage.PUBLISH, "Archived: nobody can order it.")
-    if plan.billing_model == Plan.BillingModel.PREPAID:
-        return StageState(Stage.PUBLISH, "Prepaid plans can be set up; they are sold once orders can wait for a payment.")
     return StageState(Stage.PUBLISH, "Ready to be published." if is_ready else "Finish the steps above first.")

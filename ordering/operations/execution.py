@@ -17,6 +17,7 @@ from common.errors import DomainError
 from common.locks import Busy, alone
 from ordering import emails, module_wishes
 from ordering.models import Order, OrderLine
+from ordering.operations import prepayment
 from provisioning.acronis.errors import AcronisError, NotSent
 from provisioning.operations import converging, wishes
 
@@ -109,6 +110,7 @@ def _complete(line_id: int, *, at: datetime) -> None:
         term_months=line.term_months,
         prices=[SoldPrice.from_json(price) for price in line.prices],
         trial_days=line.module_wish.get("trial_days"),
+        order_key=prepayment.order_key(order, line) if prepayment.paid_first([line]) else "",
         partner_discount_percent=line.partner_discount_percent,
         retail_markup_percent=line.retail_markup_percent,
         retail_discount_percent=line.retail_discount_percent,

@@ -14,7 +14,7 @@ from common.dispatch import after_commit
 from common.errors import DomainError, FieldRefused
 from ordering import emails
 from ordering.models import Basket, Order, OrderLine
-from ordering.operations import baskets, refusals, selling
+from ordering.operations import baskets, prepayment, refusals, selling
 from ordering.queries import checkouts, tracking
 from provisioning.models import FileSyncModel, ProtectionModel, TenantUser
 from provisioning.operations import services, users
@@ -86,9 +86,9 @@ def submit_order(
         )
     basket.ordered_at = at
     basket.save(update_fields=["ordered_at"])
-    emails.order_received(order)
     if order.buyer.orders_execute_automatically and order.consumer.orders_execute_automatically:
         _execute(order, by=by, at=at)
+    emails.order_received(order)  # which says what happens next
     return order
 
 
@@ -203,11 +203,13 @@ def execute_order(*, order_id: int, by: User, at: datetime) -> Order:
     """
     Let the lines of a placed order be carried out; the account manager pressed “Execute”. Repeated, nothing.
 
+    Prepaid lines are invoiced first: the order waits for the payment, and goes on by itself.
+
     :raises NotReady: the role, login or e-mail that the vendor needs is missing.
     :raises IllegalTransition: the order failed or was cancelled.
     """
     order = _locked(order_id)
-    if order.status in (Order.Status.EXECUTING, Order.Status.COMPLETED):
+    if order.status in (Order.Status.AWAITING_PAYMENT, Order.Status.EXECUTING, Order.Status.COMPLETED):
         return order
     if missing := tracking.missing_before_execution(order):
         raise refusals.NotReady(" ".join(item.sentence for item in missing))
@@ -255,6 +257,8 @@ def cancel_order(*, order_id: int, by: User, at: datetime) -> Order:
         line.save(update_fields=["status", "next_try_at"])
         if line.service_id is not None:
             services.terminate_service(service_id=line.service_id, at=at)
+    if prepayment.paid_first(lines):
+        after_commit("ordering.go_on_with_payment", order_id=order.pk)  # what was invoiced for it is credited
     return order
 
 
@@ -266,6 +270,17 @@ def _locked(order_id: int) -> Order:
 
 
 def _execute(order: Order, *, by: User, at: datetime) -> None:
+    """Begin with an order; one that is to be paid first waits for that, and is rung to be invoiced."""
+    if not prepayment.must_be_paid_first(order):
+        begin(order, by=by, at=at)
+        return
+    order.move_to(Order.Status.AWAITING_PAYMENT)
+    order.executed_by = by
+    order.save(update_fields=["status", "executed_by"])
+    after_commit("ordering.go_on_with_payment", order_id=order.pk)  # a sweep rings what was lost
+
+
+def begin(order: Order, *, by: User | None, at: datetime) -> None:
     """Make every line that is neither done nor in progress due now, and ring it."""
     order.move_to(Order.Status.EXECUTING)
     order.executed_by = by

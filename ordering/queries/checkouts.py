@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Lower
 
 from accounts.models import Organization, local_date
-from catalog.models import TermsDocument
+from catalog.models import Plan, TermsDocument
 from common.periods import add_months
 from ordering.costs import Cost, fingerprint
 from ordering.models import Basket, Order, OrderLine, TermsAcceptance
@@ -69,8 +69,8 @@ class Summary:
 
     @property
     def due_now(self) -> Decimal:
-        """Pay-as-you-go and fixed postpaid are billed afterwards: nothing."""
-        return Decimal(0)
+        """Prepaid plans are paid before they begin, excl. VAT; pay-as-you-go and fixed postpaid are billed afterwards: nothing."""
+        return sum((item.due_now for item in self.items), Decimal(0))
 
     @property
     def withdrawn(self) -> list[Item]:
@@ -84,6 +84,11 @@ class Summary:
     def is_by_use(self) -> bool:
         """Everything in it is billed by use alone."""
         return not any(item.plan.is_fixed for item in self.items)
+
+    @property
+    def is_in_advance(self) -> bool:
+        """Everything in it is invoiced before it begins."""
+        return bool(self.items) and all(item.plan.billing_model == Plan.BillingModel.PREPAID for item in self.items)
 
     @property
     def prices_seen(self) -> str:

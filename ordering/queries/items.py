@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch, prefetch_related_objects
@@ -12,7 +13,7 @@ from catalog.models import ModuleItem, ModuleSettings, Plan
 from catalog.pricing import Amounts
 from catalog.provisioned import in_vendor_unit, is_backup_storage, storage_limit
 from catalog.queries.offers import Offer, offers
-from ordering.costs import Cost, End, as_told
+from ordering.costs import Cost, End, as_told, due_in_advance
 from ordering.models import Basket, BasketLine, OrderLine, largest_quantity
 from ordering.module_wishes import Included, in_order, included_item
 from ordering.wording import billing, cost_facts, metering
@@ -74,6 +75,13 @@ class Item:
             return None
         own = End(self.offer.currency, self.offer.amounts, self.line.quantity, self.offer.term_months)
         return Cost(own, self.retail.get(self.offer.term_months))
+
+    @property
+    def due_now(self) -> Decimal:
+        """What is paid before it begins, excl. VAT."""
+        is_trial = self.settings is not None and self.settings.is_free_trial
+        trial_days = self.settings.trial_days if self.settings is not None and is_trial else None
+        return due_in_advance(self.cost, billing_model=self.plan.billing_model, trial_days=trial_days)
 
     @property
     def cost_facts(self) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.models import Organization
 from catalog.pricing import Level
 from catalog.queries.offers import SoldPrice
-from ordering.costs import of_sale
+from ordering.costs import Cost, of_sale
 from ordering.models import Order, OrderLine
 from ordering.module_wishes import Included, included
 from ordering.wording import billing, cost_facts
@@ -53,7 +53,7 @@ class OrderProgress:
 
     @property
     def is_moving(self) -> bool:
-        return self.order.status == Order.Status.EXECUTING
+        return self.order.status in (Order.Status.AWAITING_PAYMENT, Order.Status.EXECUTING)
 
     @property
     def is_begun(self) -> bool:
@@ -121,13 +121,18 @@ def line_cost_facts(line: OrderLine, *, order: Order, reader: Organization | Non
     :param reader: the organization that looks; None is staff.
     """
     level = _reader_level(order, reader)
-    sold = [SoldPrice.from_json(price) for price in line.prices]
-    cost = of_sale(sold, quantity=line.quantity, term_months=line.term_months, whose=level)
+    cost = line_cost(line, order=order, reader=reader)
     if cost is None:
         return []
     if level is Level.WHOLESALE and reader != order.consumer.reseller:
         return cost_facts(cost, own="Reseller pays", customer="Customer pays", margin="Reseller's margin")
     return cost_facts(cost)
+
+
+def line_cost(line: OrderLine, *, order: Order, reader: Organization | None) -> Cost | None:
+    """Return what ``line`` was sold at as far as ``reader`` may know; None where it is priced by use."""
+    sold = [SoldPrice.from_json(price) for price in line.prices]
+    return of_sale(sold, quantity=line.quantity, term_months=line.term_months, whose=_reader_level(order, reader))
 
 
 def line_billing(line: OrderLine) -> list[str]:

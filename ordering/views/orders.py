@@ -10,11 +10,13 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_POST
 
 from accounts.access import buyer_required, member_required
+from accounts.models import Organization
+from billing.models import Invoice
 from common import clock
 from common.errors import DomainError, FieldRefused
 from ordering.forms import OrderFilterForm, ServiceDetailsForm, posted
 from ordering.models import Order, OrderLine, OrderQuerySet
-from ordering.operations import orders
+from ordering.operations import orders, prepayment
 from ordering.queries import tracking
 from ordering.views.requests import MemberRequest
 from provisioning.models import TenantUser
@@ -120,14 +122,22 @@ def _own_order(request: MemberRequest, number: str) -> Order:
     return order
 
 
+def _invoices_to_pay(order: Order, payer: Organization) -> list[Invoice]:
+    """Return the issued invoices that ``order`` waits for and ``payer`` is to pay."""
+    if order.status != Order.Status.AWAITING_PAYMENT:
+        return []
+    return [invoice for invoice in prepayment.advance_invoices(order) if invoice.number and invoice.buyer_id == payer.pk]
+
+
 def _progress_of(request: MemberRequest, order: Order) -> dict[str, object]:
     acting = request.acting
     progress = tracking.order_progress(order, reader=acting.organization)
-    waits = order.status in (Order.Status.PLACED, Order.Status.FAILED)
+    waits = order.status in (Order.Status.PLACED, Order.Status.AWAITING_PAYMENT, Order.Status.FAILED)
     may_change = waits and acting.may_order and order.buyer_id == acting.organization_id
     return {
         "order": order,
         "progress": progress,
+        "invoices": _invoices_to_pay(order, acting.organization),
         "may_retry": may_change and order.status == Order.Status.FAILED,
         "may_correct": may_change and bool(tracking.lines_with_open_details(order)),
         "may_cancel": may_change and not any(each.line.status == OrderLine.Status.COMPLETED for each in progress.lines),

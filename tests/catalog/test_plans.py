@@ -82,9 +82,8 @@ def test_publishing_makes_the_order_urls() -> None:
         ({"monthly__valid_from": date(2027, 1, 1), "yearly": None}, {}, "Enter a price that is valid today"),
         ({"yearly__overage_price": None}, {}, r"Overage Price \(/GB\) for EUR, 12 months"),
         ({"quantity_is_enabled": True}, {"storage_quota": -1, "overage": None}, "Switch Enable Quantity off"),
-        ({"billing_model": PREPAID}, {}, "Prepaid plans are invoiced and paid before"),
     ],
-    ids=["no manager", "manager off", "no quota", "no edition", "no price", "planned only", "overage", "quantity", "prepaid"],
+    ids=["no manager", "manager off", "no quota", "no edition", "no price", "planned only", "overage", "quantity"],
 )
 def test_what_an_order_would_fail_for_is_said_instead_of_publishing(
     facts: dict[str, Any], settings: dict[str, Any], sentence: str
