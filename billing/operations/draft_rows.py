@@ -38,7 +38,7 @@ def write(run: BillingRun, seller: Organization, buyers: list[int], bills: list[
         if (draft := drafts.get(key)) is None:
             draft = _new_draft(run, seller, bill, at=at)
             new.append(draft)
-        elif _say_the_same(bill.lines, present[draft.pk]):
+        elif _is_taxed_the_same(draft, bill) and _say_the_same(bill.lines, present[draft.pk]):
             continue
         else:
             changed.append(draft)
@@ -93,6 +93,10 @@ def _draft_lines(drafts: Iterable[Invoice]) -> dict[int, list[tuple[Any, ...]]]:
         for draft, *facts in rows.values_list("invoice_id", *_COLUMNS[2:]).iterator(chunk_size=2000):
             present[draft].append(tuple(facts))
     return present
+
+
+def _is_taxed_the_same(draft: Invoice, bill: Bill) -> bool:
+    return (draft.tax_category, draft.tax_note) == (bill.treatment.category, bill.treatment.reason)
 
 
 def _say_the_same(lines: list[Line], present: list[tuple[Any, ...]]) -> bool:

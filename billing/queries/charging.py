@@ -88,19 +88,20 @@ def charges(seen: Sequence[Seen], book: PriceBook, *, until: date | None = None,
 def _measure(seen: Sequence[Seen], period: Period) -> dict[int, list[_Metered]]:
     """Measure what is billed by use, a phase at a time, and what counts against a quota that has a price above it."""
     found: dict[int, list[_Metered]] = defaultdict(list)
-    asked: list[MeteredDays] = []
-    waiting: list[_Metered] = []
+    asked: dict[tuple[int, Period], MeteredDays] = {}  # one for both levels of a sale
+    waiting: dict[int, list[_Metered]] = defaultdict(list)
     for number, one in enumerate(seen):
         part = one.sold.billed_part(period)
         if part is None or not (one.sold.is_metered or _sells_overage(one)):
             continue
         for phase, days in one.sold.by_phase(part):
             entry = _Metered(phase, days, [])
-            asked.append(MeteredDays(len(waiting), one.sold.tenant_id, days))
-            waiting.append(entry)
+            days_asked = asked.setdefault((one.sold.tenant_id, days), MeteredDays(len(asked), one.sold.tenant_id, days))
+            waiting[days_asked.key].append(entry)
             found[number].append(entry)
-    for key, several in measuring.measured(asked).items():
-        waiting[key].measured = several
+    for key, several in measuring.measured(asked.values()).items():
+        for entry in waiting[key]:
+            entry.measured = several
     return found
 
 
@@ -119,7 +120,7 @@ def _storage_items(service_managers: Collection[int]) -> frozenset[tuple[int, st
 
 
 def _charged(seen: Seen, book: PriceBook, period: Period, metered: list[_Metered], storage: frozenset[tuple[int, str]]) -> Charged:
-    charged = Charged(seen, seen.currency)
+    charged = Charged(seen, _currency(seen))
     part = seen.sold.billed_part(period)
     if part is None:
         return charged
@@ -131,6 +132,12 @@ def _charged(seen: Seen, book: PriceBook, period: Period, metered: list[_Metered
     except DomainError as refusal:
         charged.refusal = str(refusal)
     return charged
+
+
+def _currency(seen: Seen) -> str:
+    """Return what it is billed in: a fixed price stays in the currency it was sold in, also where it is only taken back."""
+    prices = [] if seen.sold.is_metered else seen.sold.prices.get(seen.level.value, [])
+    return prices[0].currency if prices else seen.currency
 
 
 # --- By use -----------------------------------------------------------------------------------------------------------------
@@ -189,7 +196,6 @@ def _chain(seen: Seen, phase: Phase, base_currency: str, book: PriceBook) -> Pri
 def _at_a_price(charged: Charged, part: Period, metered: list[_Metered], storage: frozenset[tuple[int, str]]) -> None:
     sold, level = charged.seen.sold, charged.seen.level.value
     prices = sold.fixed_prices(level)
-    charged.currency = prices[0].currency
     if sold.billing_model == Plan.BillingModel.POSTPAID_FIXED:
         for one in fixed.charges(fixed.Terms(sold.charged_from, level, prices), part):
             start, end = map(date.fromisoformat, one.charge.working["period"])

@@ -80,6 +80,7 @@ def rate_card(
     version: int = 1,
     currency: str = "EUR",
     exchange_rate: str = "1",
+    imported_at: datetime = NOVEMBER_1,
 ) -> RateCard:
     """A card with a price, unit and aggregation per item; each costs half its price."""
     card = RateCard.objects.create(
@@ -91,7 +92,7 @@ def rate_card(
         exchange_rate=Decimal(exchange_rate),
         file_name="card.xlsx",
         file_sha256="0" * 64,
-        imported_at=NOVEMBER_1,
+        imported_at=imported_at,
     )
     for line, (item, (price, unit, aggregation)) in enumerate((rates or {STORAGE: STORAGE_RATE}).items(), start=2):
         Rate.objects.create(
