@@ -56,14 +56,14 @@ def charges(term: PaidTerm, prices: Sequence[DatedPrice], *, level: str, ended_o
     """
     Return what ``term`` costs; what rounds to nothing is left out.
 
-    :param ended_on: the first day after the subscription, where it ended.
+    :param ended_on: the first day after the subscription, where it ended. Ended before it was billed, it has no setup fee either.
     """
     used = term.used if ended_on is None else term.used.intersect(Period(date.min, ended_on))
     found: list[FixedCharge] = []
     if used is not None:
         for number, (price, days) in enumerate(_stretches(prices, used)):
             found.append(FixedCharge(_part(term, days, is_first=number == 0), _of_days(term, price, days, level)))
-    if term.number == 1:
+    if term.number == 1 and used is not None:
         price = prices[0]
         quantity, fee = Fraction(price.quantity), Fraction(price.setup_fee)
         figures = (quantity, fee, rounded(quantity * fee, price.currency))

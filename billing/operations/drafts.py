@@ -7,9 +7,11 @@ other document counts as billed, be it issued or still a draft, so two documents
 difference.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -276,11 +278,23 @@ def lines_due(
     items: Iterable[Item] = charges if not billed else {*charges, *billed}
     for item in sorted(items):
         dated = charges.get(item)
-        group = dated.product_group if dated else one.product_group
+        group = dated.product_group if dated else _group_of(one, item, part)
         charged_taxes = treated.taxes(taxes.get(group, ()))
         found = adjusting.lines_due(dated.charge if dated else None, billed.get(item, ()), charged.currency)
         lines += [_line(one, item, dated, due, part, group, charged_taxes) for due in found]
     return lines
+
+
+def _group_of(one: sold.Sold, item: Item, part: Period) -> int:
+    """Return the product group that what is taken back was sold under; lines that begin inside a month are named by the day."""
+    named = (item.edition if item.item in fixed.ITEMS else item.part)[:10]
+    day = date.fromisoformat(named) if _is_day(named) else part.start
+    under = [phase for phase in one.phases if phase.valid_from <= day]
+    return under[-1].product_group if under else one.product_group
+
+
+def _is_day(text: str) -> bool:
+    return re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) is not None
 
 
 def _item(subscription: int, charge: Charge) -> Item:

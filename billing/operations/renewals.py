@@ -7,7 +7,7 @@ the subscription ended before its term did, the difference is invoiced, or given
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -25,6 +25,7 @@ from billing.operations import drafts
 from billing.operations.drafts import Bill, Item, Line
 from billing.operations.overage import Moment, OverageNotBilled, bill_overage
 from billing.operations.single_invoices import buyer_of, issue_all, issue_left_over, sellers_of, sellers_to, write_drafts
+from billing.prepaid import PaidTerm
 from billing.queries import sold
 from billing.queries.rating_inputs import TaxTerms, price_book
 from billing.queries.sold import Sold
@@ -116,7 +117,7 @@ def paid_until(subscription: Subscription) -> date | None:
     if subscription.billing_model != Plan.BillingModel.PREPAID:
         return None
     lines = InvoiceLine.objects.filter(_lines_of(subscription.pk, subscription.order_key), item=prepaid.TERM)
-    numbers = [int(part.split()[0].removeprefix("term:")) for part in lines.values_list("part", flat=True)]
+    numbers = [_number_of(part) for part in lines.values_list("part", flat=True)]
     if not numbers:
         return None
     (one,) = sold.read(Subscription.objects.filter(pk=subscription.pk).annotate(buyer=F("consumer")), before=date.max)
@@ -198,10 +199,13 @@ def _draft_renewal(seller: Organization, subscription: Subscription, *, at: date
     treated = drafts.treatment_of(seller, buyer)
     book = price_book([one.product_group], Period.month_of(today))
     bill = Bill(buyer.pk, one.venture_id, prices[0].currency, treated, [])
-    ends = min(until, one.ended_on or until)
+    begun = _first_days(seller, one)
     days: list[Period] = []
-    for term in prepaid.terms(prices, one.charged_from, max(ends, one.charged_from + timedelta(days=1))):
-        charges = prepaid.charges(term, prices, level=level, ended_on=one.ended_on)
+    for term in _terms_to_look_at(one, prices, until=until, invoiced=max(begun, default=0)):
+        is_due = term.days.start < until or one.ended_on is not None
+        if not is_due and term.days.start in begun.get(term.number, ()):
+            continue  # invoiced ahead of its time, as its notice was longer then
+        charges = prepaid.charges(term, prices, level=level, ended_on=one.ended_on) if is_due else []
         of_term = {item: found for item, found in billed.items() if item.part.split()[0] == term.part}
         who = _Who(one.pk, "", one.product_group, one.consumer_name, one.phases[-1].plan_name)
         lines = _lines(charges, of_term, who, prices[0].currency, book.taxes, treated, fallback=term.days)
@@ -211,6 +215,33 @@ def _draft_renewal(seller: Organization, subscription: Subscription, *, at: date
         return []
     period = Period(min(one.start for one in days), max(one.end for one in days))
     return write_drafts(seller, [bill], kind=Invoice.Kind.RENEWAL, period=period, at=at)
+
+
+def _terms_to_look_at(one: Sold, prices: Sequence[DatedPrice], *, until: date, invoiced: int) -> Iterator[PaidTerm]:
+    """
+    Give the terms that begin before ``until`` and the subscription's end, and all up to the one numbered ``invoiced``.
+
+    A later term may have been invoiced before the subscription ended, or its term was changed.
+    """
+    ends = min(until, one.ended_on or until)
+    for term in prepaid.terms(prices, one.charged_from, date.max):
+        if term.days.start >= ends and term.number > invoiced:
+            return
+        yield term
+
+
+def _first_days(seller: Organization, one: Sold) -> dict[int, set[date]]:
+    """Return by its number from which days on a term was invoiced."""
+    lines = InvoiceLine.objects.filter(_lines_of(one.pk, one.order_key), invoice__seller=seller)
+    found: dict[int, set[date]] = defaultdict(set)
+    for part, day in lines.order_by().values_list("part", "period_start").distinct():
+        found[_number_of(part)].add(day)
+    return dict(found)
+
+
+def _number_of(part: str) -> int:
+    """Return which term an invoice line's ``part`` names."""
+    return int(part.split()[0].removeprefix("term:"))
 
 
 def _lines_of(subscription: int, order_key: str) -> Q:
