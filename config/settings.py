@@ -160,6 +160,9 @@ if EMBEDDED:
     STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # stays empty, but has to be there
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+# A billing run works on so many batches at a time, each over a connection of its own.
+BILLING_LANES = env.int("BILLING_LANES", default=2)
+
 UPLOAD_LIMIT_BYTES = env.int("UPLOAD_LIMIT_BYTES", default=10 * 1024 * 1024)
 
 # --- People -------------------------------------------------------------------------------------------------------------

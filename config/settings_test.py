@@ -18,6 +18,7 @@ POST_OFFICE = {
     **POST_OFFICE,
     "BACKENDS": {"default": "django.core.mail.backends.locmem.EmailBackend", "documents": "billing.mailing.DocumentBackend"},
 }
+BILLING_LANES = 1  # a lane of its own would not see what a test has not committed
 STAFF_MFA_REQUIRED = False  # the tests of the second factor turn it on
 ACRONIS_ENTRY_URL = "http://acronis.test"  # where the sandbox in process answers; the real one is nobody's to ask in a test
 WHITENOISE_AUTOREFRESH = True

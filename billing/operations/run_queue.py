@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 
@@ -205,7 +206,9 @@ def _pass(run: BillingRun, *, at: datetime, tell: Tell | None) -> None:
             raise _Interrupted("The run was stopped.")
 
     try:
-        runs.run_billing(seller_id=run.seller_id, period=run.period, at=at, after_batch=after_batch)
+        runs.run_billing(
+            seller_id=run.seller_id, period=run.period, at=at, after_batch=after_batch, lanes=settings.BILLING_LANES
+        )
     except _Interrupted:
         logger.info("billing run interrupted", extra={"run": run.pk})
     except DomainError as refusal:

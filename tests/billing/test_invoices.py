@@ -136,7 +136,8 @@ FROZEN: list[Attempt] = [
     lambda invoice: ("UPDATE billing_invoiceline SET net = 0 WHERE invoice_id = %s", [invoice.pk]),
     lambda invoice: ("DELETE FROM billing_invoiceline WHERE invoice_id = %s", [invoice.pk]),
     lambda invoice: (
-        "INSERT INTO billing_invoiceline (invoice_id, subscription_id, order_key, part, readings, position, item, edition, description,"
+        "INSERT INTO billing_invoiceline"
+        " (invoice_id, subscription_id, order_key, part, readings, position, item, edition, description,"
         " period_start, period_end, quantity, unit, unit_price, net, tax_percent, working)"
         " SELECT invoice_id, subscription_id, '', '', '', 99, item, edition, description, period_start, period_end, quantity, unit,"
         " unit_price, net, tax_percent, working FROM billing_invoiceline WHERE invoice_id = %s",

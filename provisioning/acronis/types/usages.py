@@ -6,7 +6,6 @@ from datetime import datetime
 from provisioning.acronis.types.offering_items import Quota
 from provisioning.acronis.types.reading import Fields
 
-
 # What is used up instead of held: reports mark it `is_range`, `/usages` does not. By their usage names, which editions share.
 RANGE_USAGES = frozenset({"compute_points", "notarizations", "esignatures", "drives_shipped_to_cloud", "drives_shipped_from_cloud"})
 
