@@ -10,6 +10,7 @@ from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
 from billing.admin.agreements import AgreementPages
+from billing.admin.subscription_invoices import InvoiceMoves, invoiced_until
 from billing.admin.subscription_pages import SalesMarginPage, UsageReportPage
 from billing.models import Subscription, SubscriptionPrice, UnmappedUsage, UsageRecord
 from billing.operations import price_changes, subscriptions
@@ -38,7 +39,7 @@ class TrialFilter(admin.SimpleListFilter):
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(AgreementPages, UsageReportPage, SalesMarginPage, Ledger):
+class SubscriptionAdmin(AgreementPages, UsageReportPage, SalesMarginPage, InvoiceMoves, Ledger):
     list_display = (
         "number",
         "status_label",
@@ -69,10 +70,12 @@ class SubscriptionAdmin(AgreementPages, UsageReportPage, SalesMarginPage, Ledger
         ("quantity", "billing_model_label"),
         ("term", "sold_at"),
         ("started_on", "trial_ends_on", "ended_on"),
+        ("invoiced_until",),
         ("service", "tenant_id_shown"),
         ("partner_discount_percent", "retail_markup_percent", "retail_discount_percent"),
     )
     moves = (
+        InvoiceMoves.GENERATE,
         Move(
             "move_price",
             "Move to the present price",
@@ -118,6 +121,10 @@ class SubscriptionAdmin(AgreementPages, UsageReportPage, SalesMarginPage, Ledger
         prices = SubscriptionPrice.objects.standing().filter(subscription=subscription).order_by("valid_from", "level")
         told = [f"{money(one.price, one.currency)} ({one.level}) from {day(one.valid_from)}" for one in prices]
         return "; ".join(told) or "by the rate card of each month"
+
+    @display(description="invoiced until")
+    def invoiced_until(self, subscription: Subscription) -> str:
+        return invoiced_until(subscription)
 
     @display(description="service manager")
     def service_manager(self, subscription: Subscription) -> str:

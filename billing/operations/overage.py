@@ -7,6 +7,8 @@ monthly run bills what is left of a month when it is over.
 """
 
 import logging
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -57,17 +59,45 @@ def bill_overage(*, subscription_id: int, moment: Moment, at: datetime, by: User
     return issued
 
 
+@dataclass(frozen=True, slots=True)
+class OverageDue:
+    """What one seller has still to bill a buyer, one bill per currency; ``days`` are those of this month that were looked at."""
+
+    seller: Organization
+    buyer: Organization
+    days: Period
+    bills: Collection[Bill]
+
+
+def overage_due(*, subscription_id: int, at: datetime) -> list[OverageDue]:
+    """
+    Return what `bill_overage` would invoice now, by seller. Writes nothing.
+
+    :raises OverageNotBilled: a price is missing.
+    """
+    subscription = Subscription.objects.select_related("consumer__parent").get(pk=subscription_id)
+    sides = [(seller, buyer_of(seller, subscription.consumer)) for seller in sellers_of(subscription)]
+    return [_due(seller, buyer, subscription, at=at) for seller, buyer in sides]
+
+
 @transaction.atomic(durable=True)
 def _draft(seller: Organization, subscription: Subscription, *, at: datetime) -> list[Invoice]:
     """Write what one seller has still to bill of it as a draft; none where nothing is."""
     buyer = Organization.objects.locked().get(pk=buyer_of(seller, subscription.consumer).pk)
+    due = _due(seller, buyer, subscription, at=at)
+    return write_drafts(seller, due.bills, kind=Invoice.Kind.OVERAGE, period=due.days, at=at)
+
+
+def _due(seller: Organization, buyer: Organization, subscription: Subscription, *, at: datetime) -> OverageDue:
     today = local_date(at, Organization.objects.get(kind=Organization.Kind.MSP))
     month = Period.month_of(today)
-    (one,) = sold.read(drafts.subscriptions_of(seller).filter(pk=subscription.pk), before=month.end)
-    if one.is_metered:
-        return []
-    book = price_book([one.product_group], month)
     until = today + timedelta(days=1)
+    (one,) = sold.read(drafts.subscriptions_of(seller).filter(pk=subscription.pk), before=month.end)
+    bills: dict[tuple[int, int, str], Bill] = {}
+    due = OverageDue(seller, buyer, Period(month.start, until), bills.values())
+    if one.is_metered:
+        return due
+    book = price_book([one.product_group], month)
     (charged,) = charging.charges([Seen(one, drafts.level_of(seller, buyer), buyer.currency)], book, until=until)
     if charged.refusal:
         raise OverageNotBilled(charged.refusal)
@@ -76,7 +106,6 @@ def _draft(seller: Organization, subscription: Subscription, *, at: datetime) ->
         invoice__seller=seller, subscription=subscription, item=OVERAGE, period_start__gte=month.start, period_start__lt=month.end
     )
     billed, _ = drafts.add_up(lines)
-    bills: dict[tuple[int, int, str], Bill] = {}
     treated = drafts.treatment_of(seller, buyer)
     drafts.add_lines(bills, charged, billed.get(one.pk, {}), book.taxes, treated, month)
-    return write_drafts(seller, bills.values(), kind=Invoice.Kind.OVERAGE, period=Period(month.start, until), at=at)
+    return due
