@@ -19,7 +19,7 @@ from common.errors import DomainError
 from ordering import module_wishes
 from ordering.bss_forms import CreateOrderForm, ServiceDetailsForm
 from ordering.models import Order, OrderLine, OrderToExecute, TermsAcceptance
-from ordering.operations import orders
+from ordering.operations import orders, prepayment
 from ordering.queries import tracking
 from provisioning.acronis.errors import AcronisError
 from provisioning.models import TenantUser
@@ -94,13 +94,15 @@ class OrderAdmin(OrderLedger):
             "details_form": self._details_form(request, row),
             "details_url": self.url_of(row, "details"),
             "preview_url": self.url_of(row, "preview") if row.status == Order.Status.PLACED else "",
+            "invoices": prepayment.advance_invoices(row),
+            "may_see_invoices": request.user.has_perm("billing.view_invoice"),
             "history": _history(row),
             "acceptances": TermsAcceptance.objects.filter(basket=row.basket_id).select_related("document", "person"),
         }
 
     def _details_form(self, request: HttpRequest, order: Order) -> ServiceDetailsForm | None:
         """Return the form that mends role, login and e-mail, as long as they can be changed."""
-        if order.status not in (Order.Status.PLACED, Order.Status.FAILED) or not request.user.has_perm(EXECUTE):
+        if order.status not in orders.DETAILS_CHANGE_WHILE or not request.user.has_perm(EXECUTE):
             return None
         open_lines = tracking.lines_with_open_details(order)
         return ServiceDetailsForm.of(open_lines[0]) if open_lines else None
@@ -145,7 +147,9 @@ class OrderAdmin(OrderLedger):
     # --- Moves ---------------------------------------------------------------------------------------------------------
 
     def execute(self, request: HttpRequest, order: Order) -> str:
-        orders.execute_order(order_id=order.pk, by=staff(request), at=clock.now())
+        begun = orders.execute_order(order_id=order.pk, by=staff(request), at=clock.now())
+        if begun.status == Order.Status.AWAITING_PAYMENT:
+            return f"Order {order} is invoiced now. It is executed by itself once the invoice is paid."
         return f"Order {order} is being executed."
 
     def retry(self, request: HttpRequest, order: Order) -> str:
@@ -155,7 +159,12 @@ class OrderAdmin(OrderLedger):
     def ask_cancel(self, request: HttpRequest, order: Order) -> list[str]:
         is_begun = order.lines.filter(service__isnull=False).exists()
         after = "What was begun at Acronis is deleted there again." if is_begun else "Nothing is set up at Acronis for it."
-        return [f"Order {order} for {order.consumer} is given up. {after}"]
+        consequences = [f"Order {order} for {order.consumer} is given up. {after}"]
+        numbers = [invoice.number for invoice in prepayment.advance_invoices(order) if invoice.number]
+        if numbers:
+            what = f"Invoice {numbers[0]} is" if len(numbers) == 1 else f"Invoices {' and '.join(numbers)} are"
+            consequences.append(f"{what} credited in full; what was paid becomes the buyer's credit.")
+        return consequences
 
     def cancel(self, request: HttpRequest, order: Order) -> str:
         orders.cancel_order(order_id=order.pk, by=staff(request), at=clock.now())

@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from post_office import mail
 
+from catalog.models import Plan
 from ordering.costs import due_in_advance
 from ordering.models import Order, OrderLine
 from ordering.module_wishes import included
@@ -31,6 +32,7 @@ def _put_into_outbox(order: Order, name: str, *, subject: str) -> None:
         "lines": lines,
         "due_now": sum((_due_now(order, line) for line in lines), Decimal(0)),
         "billing": list(dict.fromkeys(sentence for line in lines for sentence in line_billing(line))),
+        "is_in_advance": all(line.billing_model == Plan.BillingModel.PREPAID for line in lines),
         "seller_name": order.buyer.parent or order.buyer,
         "button_url": f"{settings.SITE_URL}{reverse('ordering:order', args=[order.number])}",
         "button_label": f"View order {order.number}",

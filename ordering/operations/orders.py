@@ -19,6 +19,9 @@ from ordering.queries import checkouts, tracking
 from provisioning.models import FileSyncModel, ProtectionModel, TenantUser
 from provisioning.operations import services, users
 
+DETAILS_CHANGE_WHILE = frozenset({Order.Status.PLACED, Order.Status.AWAITING_PAYMENT, Order.Status.FAILED})
+"""States in which login, e-mail and role of the consumer's first user can still be mended."""
+
 
 class CannotCancel(DomainError):
     """A part of the order is in use already."""
@@ -176,19 +179,21 @@ def create_order(
 @transaction.atomic(durable=True)
 def change_service_details(*, order_id: int, login: str, email: str, role: str, by: User, at: datetime) -> Order:
     """
-    Write login, e-mail and role of the consumer's first user, while the order waits for execution or has failed.
+    Write login, e-mail and role of the consumer's first user, while the order waits for execution or payment, or has failed.
 
     :raises FieldRefused: an unknown role, a malformed login or e-mail, or a login that one of our users or orders has; once
-        the service has been begun at the vendor, also one that is missing.
+        the order goes on by itself or has been begun at the vendor, also one that is missing.
     :raises UserExists: the vendor has created the user already.
     :raises DomainError: the order is in progress, completed or cancelled.
     """
     order = _locked(order_id)
-    if order.status not in (Order.Status.PLACED, Order.Status.FAILED):
-        raise DomainError("Service details can be changed while the order waits for execution or has failed.")
+    if order.status not in DETAILS_CHANGE_WHILE:
+        raise DomainError("Service details can be changed while the order waits for execution or payment, or has failed.")
     lines = tracking.lines_with_open_details(order)
     managers = [line.plan.sold_through_id for line in lines]
     details = _checked_details(managers, login=login, email=email, role=role, but_for=order)
+    if lines and order.status == Order.Status.AWAITING_PAYMENT:
+        _check_all_given(details)
     for line in lines:
         line.login, line.email, line.role = details["login"], details["email"], details["role"]
         line.save(update_fields=["login", "email", "role"])

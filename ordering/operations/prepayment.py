@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Value
+from django.db.models.functions import Cast, Concat
 
 from accounts.models import Organization, local_date
 from billing.crediting import NothingToCredit
@@ -50,18 +52,17 @@ def go_on(*, order_id: int, at: datetime) -> None:
         return
     lines = paid_first(order.lines.select_related("plan"))
     invoice_in_advance([_advance(order, line) for line in lines], at=at, by=None)
-    if _is_paid(order):
+    if _is_settled(_invoices_of_msp(order)):
         _execute(order_id, at=at)
 
 
 def sweep(*, at: datetime) -> int:
-    """Go on with every order that waits for payment, and with cancelled ones whose invoices are not credited yet; tell how many."""
-    waiting = Order.objects.filter(status=Order.Status.AWAITING_PAYMENT).order_by("pk").values_list("pk", flat=True)
-    open_keys = Invoice.objects.unpaid().filter(kind=Invoice.Kind.ADVANCE).values("pk")
-    keys = InvoiceLine.objects.filter(invoice__in=open_keys).exclude(order_key="").values_list("order_key", flat=True).distinct()
-    numbers = {key.split("/")[0] for key in keys}
-    cancelled = Order.objects.filter(status=Order.Status.CANCELLED, number__in=numbers).order_by("pk").values_list("pk", flat=True)
-    due = [*waiting[:SWEEP_LIMIT], *cancelled[:SWEEP_LIMIT]]
+    """
+    Go on with the orders that wait for nothing any more, and with cancelled ones whose invoices are not credited; tell how many.
+
+    Those whose invoice is simply not paid are left out, so that they keep nobody else from being looked at.
+    """
+    due = [*_ready_to_go_on()[:SWEEP_LIMIT], *_to_credit()[:SWEEP_LIMIT]]
     for order_id in due:
         try:
             go_on(order_id=order_id, at=at)
@@ -84,7 +85,10 @@ def ring(invoice_id: int) -> None:
 
 def must_be_paid_first(order: Order) -> bool:
     """Say whether ``order`` has lines to be paid before they are carried out, and that is not done."""
-    return bool(paid_first(order.lines.select_related("plan"))) and not _is_paid(order)
+    if not paid_first(order.lines.select_related("plan")):
+        return False
+    made = _invoices_of_msp(order)
+    return not made or not _is_settled(made)
 
 
 def paid_first(lines: Iterable[OrderLine]) -> list[OrderLine]:
@@ -123,10 +127,37 @@ def _documents(order: Order) -> Any:
     return lines.order_by().values("invoice")
 
 
-def _is_paid(order: Order) -> bool:
-    """Say whether the MSP's invoices of ``order`` are there and nothing of them is open."""
-    own = [invoice for invoice in advance_invoices(order) if invoice.seller.kind == Organization.Kind.MSP]
-    return bool(own) and all(invoice.status == Invoice.Status.ISSUED and not invoice.open_amount for invoice in own)
+def _invoices_of_msp(order: Order) -> list[Any]:
+    return [invoice for invoice in advance_invoices(order) if invoice.seller.kind == Organization.Kind.MSP]
+
+
+def _is_settled(invoices: list[Any]) -> bool:
+    """Say whether nothing of ``invoices`` is open. One that was credited as a whole was given back, not paid."""
+    return all(
+        invoice.status == Invoice.Status.ISSUED
+        and not invoice.open_amount
+        and (invoice.credited < invoice.gross or not invoice.gross)
+        for invoice in invoices
+    )
+
+
+def _ready_to_go_on() -> QuerySet[Any]:
+    """Return the waiting orders of which no issued invoice of the MSP is open: not invoiced yet, or paid."""
+    lines = InvoiceLine.objects.filter(
+        invoice__in=Invoice.objects.unpaid().filter(kind=Invoice.Kind.ADVANCE, seller__kind=Organization.Kind.MSP).values("pk")
+    )
+    unpaid = {key.split("/")[0] for key in lines.exclude(order_key="").order_by().values_list("order_key", flat=True).distinct()}
+    waiting = Order.objects.filter(status=Order.Status.AWAITING_PAYMENT).exclude(number__in=unpaid)
+    return waiting.order_by("pk").values_list("pk", flat=True)
+
+
+def _to_credit() -> QuerySet[Any]:
+    """Return the cancelled orders of which an invoice stands, paid or not."""
+    standing = Invoice.objects.issued().with_open().filter(kind=Invoice.Kind.ADVANCE, gross__gt=F("credited"))
+    lines = OrderLine.objects.filter(order__status=Order.Status.CANCELLED, billing_model=Plan.BillingModel.PREPAID)
+    keyed = lines.annotate(key=Concat("order__number", Value("/"), Cast("pk", CharField())))
+    found = keyed.filter(Exists(standing.filter(lines__order_key=OuterRef("key"))))
+    return found.order_by("order").values_list("order", flat=True).distinct()
 
 
 @transaction.atomic(durable=True)

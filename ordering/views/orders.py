@@ -123,8 +123,8 @@ def _own_order(request: MemberRequest, number: str) -> Order:
 
 
 def _invoices_to_pay(order: Order, payer: Organization) -> list[Invoice]:
-    """Return the issued invoices that ``order`` waits for and ``payer`` is to pay."""
-    if order.status != Order.Status.AWAITING_PAYMENT:
+    """Return the issued invoices that ``payer`` is to pay before ``order`` is carried out, or got before it was cancelled."""
+    if order.status not in (Order.Status.AWAITING_PAYMENT, Order.Status.CANCELLED):
         return []
     return [invoice for invoice in prepayment.advance_invoices(order) if invoice.number and invoice.buyer_id == payer.pk]
 
@@ -132,12 +132,14 @@ def _invoices_to_pay(order: Order, payer: Organization) -> list[Invoice]:
 def _progress_of(request: MemberRequest, order: Order) -> dict[str, object]:
     acting = request.acting
     progress = tracking.order_progress(order, reader=acting.organization)
+    invoices = _invoices_to_pay(order, acting.organization)
     waits = order.status in (Order.Status.PLACED, Order.Status.AWAITING_PAYMENT, Order.Status.FAILED)
     may_change = waits and acting.may_order and order.buyer_id == acting.organization_id
     return {
         "order": order,
         "progress": progress,
-        "invoices": _invoices_to_pay(order, acting.organization),
+        "invoices": invoices,
+        "begins_when_paid": any(invoice.seller.kind == Organization.Kind.MSP for invoice in invoices),
         "may_retry": may_change and order.status == Order.Status.FAILED,
         "may_correct": may_change and bool(tracking.lines_with_open_details(order)),
         "may_cancel": may_change and not any(each.line.status == OrderLine.Status.COMPLETED for each in progress.lines),

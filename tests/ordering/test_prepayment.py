@@ -6,11 +6,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.urls import reverse
 
 from accounts.models import Organization
 from billing.models import CreditNote, Invoice, Payment
+from billing.operations.credit_notes import issue_credit_note
 from billing.operations.payments import record_payment
 from catalog.models import Plan
+from common.errors import FieldRefused
 from ordering.models import Order
 from ordering.operations import orders, prepayment
 from provisioning.models import TenantUser
@@ -125,3 +128,124 @@ def test_the_invoice_that_was_paid_rings_its_order(
         pay(Invoice.objects.get())
 
     assert rung == [order.pk]
+
+
+def test_an_order_whose_invoice_is_only_unpaid_is_not_looked_at_by_the_sweep(personas: Personas, plan: Plan) -> None:
+    order = executed(order_of(personas.direct_customer, plan, personas), personas)
+    assert prepayment.sweep(at=AT) == 0
+
+    pay(Invoice.objects.get())
+
+    assert prepayment.sweep(at=AT) == 1
+    order.refresh_from_db()
+    assert order.status == "executing"
+
+
+def test_an_invoice_that_was_given_back_is_not_taken_for_paid(personas: Personas, plan: Plan) -> None:
+    order = executed(order_of(personas.direct_customer, plan, personas), personas)
+    issue_credit_note(
+        invoice_id=Invoice.objects.get().pk, lines=None, reason="Wrong", bills_again=False, on=date(2026, 11, 22), by=None, at=AT
+    )
+
+    prepayment.sweep(at=AT)
+
+    order.refresh_from_db()
+    assert order.status == "awaiting_payment"
+
+
+def test_an_order_that_was_paid_and_failed_is_credited_though_the_bell_is_lost(personas: Personas, plan: Plan) -> None:
+    order = executed(order_of(personas.direct_customer, plan, personas), personas)
+    invoice = Invoice.objects.get()
+    payment = pay(invoice)
+    prepayment.go_on(order_id=order.pk, at=AT)
+    order.lines.update(status="failed")
+    Order.objects.filter(pk=order.pk).update(status="failed")
+
+    orders.cancel_order(order_id=order.pk, by=personas.root, at=AT)
+    prepayment.sweep(at=AT)
+
+    assert CreditNote.objects.get().gross == invoice.gross
+    assert Payment.objects.with_rest().get(pk=payment.pk).rest == invoice.gross
+    assert prepayment.sweep(at=AT) == 0
+
+
+def test_a_resellers_customers_order_waits_for_the_reseller_alone(personas: Personas, plan: Plan, shop: Shop) -> None:
+    shop.plan = plan
+    shop.sells_through(personas.reseller)
+    order = executed(order_of(personas.resellers_customer, plan, personas), personas)
+    of_msp, of_reseller = prepayment.advance_invoices(order)
+    assert (of_msp.buyer, of_reseller.buyer) == (personas.reseller, personas.resellers_customer)
+
+    pay(of_reseller)
+    prepayment.go_on(order_id=order.pk, at=AT)
+    order.refresh_from_db()
+    assert order.status == "awaiting_payment"
+
+    pay(of_msp)
+    prepayment.go_on(order_id=order.pk, at=AT)
+    order.refresh_from_db()
+    assert order.status == "executing"
+
+
+def test_who_orders_sees_what_to_pay_and_that_it_was_given_back(personas: Personas, plan: Plan) -> None:
+    order = executed(order_of(personas.direct_customer, plan, personas), personas)
+    page = f"/orders/{order.number}/"
+    number = Invoice.objects.get().number
+
+    waiting = personas.client("dora").get(page).text
+    orders.cancel_order(order_id=order.pk, by=personas.root, at=AT)
+    prepayment.sweep(at=AT)
+    cancelled = personas.client("dora").get(page).text
+
+    assert "Waiting for payment" in waiting
+    assert f"/invoices/{number}/" in waiting
+    assert "Pay the invoice and we begin at once" in waiting
+    assert "credited in full" in cancelled
+    assert "Nothing is" not in cancelled
+
+
+def test_a_resellers_customer_sees_its_own_invoice_alone(personas: Personas, plan: Plan, shop: Shop) -> None:
+    shop.plan = plan
+    shop.sells_through(personas.reseller)
+    order = executed(order_of(personas.resellers_customer, plan, personas), personas)
+    of_msp, of_reseller = prepayment.advance_invoices(order)
+
+    carol, alice = (personas.client(name).get(f"/orders/{order.number}/").text for name in ("carol", "alice"))
+
+    assert of_reseller.number in carol
+    assert of_msp.number not in carol
+    assert "Pay the invoice and we begin at once" not in carol
+    assert of_msp.number in alice
+    assert "Pay the invoice and we begin at once" in alice
+
+
+def test_login_and_email_can_be_mended_while_it_waits_but_not_left_out(personas: Personas, plan: Plan) -> None:
+    order = executed(order_of(personas.direct_customer, plan, personas), personas)
+    details = {"email": "dora@example.com", "role": TenantUser.Role.COMPANY_ADMINISTRATOR, "by": personas.root, "at": AT}
+
+    orders.change_service_details(order_id=order.pk, login="dora.kern", **details)
+    with pytest.raises(FieldRefused, match="missing"):
+        orders.change_service_details(order_id=order.pk, login="", **details)
+
+    assert order.lines.get().login == "dora.kern"
+
+
+def test_the_back_office_shows_what_an_order_waits_for_and_what_cancelling_does(personas: Personas, plan: Plan) -> None:
+    order = order_of(personas.direct_customer, plan, personas)
+    at_once = personas.client("root").post(reverse("admin:ordering_order_execute", args=[order.pk]), follow=True).text
+    prepayment.go_on(order_id=order.pk, at=AT)
+    invoice = Invoice.objects.get()
+
+    page = personas.client("root").get(reverse("admin:ordering_order_change", args=[order.pk])).text
+    asked = personas.client("root").get(reverse("admin:ordering_order_cancel", args=[order.pk])).text
+    unseen = personas.client("mira").get(reverse("admin:ordering_order_change", args=[order.pk])).text
+    listed = personas.client("root").get(reverse("admin:ordering_order_changelist"), {"status__exact": "awaiting_payment"}).text
+
+    assert "executed by itself once the invoice is paid" in at_once
+    assert "Its invoice is being made" in at_once
+    assert reverse("admin:billing_invoice_change", args=[invoice.pk]) in page
+    assert "Waiting for payment" in page
+    assert f"Invoice {invoice.number} is credited in full" in asked
+    assert invoice.number in unseen
+    assert reverse("admin:billing_invoice_change", args=[invoice.pk]) not in unseen
+    assert order.number in listed
