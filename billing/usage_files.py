@@ -10,6 +10,7 @@ from billing.models import Subscription
 from billing.queries.metered import MOST_ROWS, DayRow, ItemSummary, csv_number
 from billing.usage_asked import Asked
 from catalog.item_names import edition_label, item_label
+from common.sheets import guarded
 
 TOO_MANY = f"That is more than {MOST_ROWS:,} readings. Choose one service, then export again."
 SUMMARY_COLUMNS = (
@@ -75,11 +76,6 @@ def csv_answer(lines: Iterator[str], name: str, asked: Asked) -> HttpResponse:
     return cast(HttpResponse, StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers))
 
 
-def harmless(cell: str) -> str:
-    """Keep a spreadsheet from running a name that begins like a formula."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
-
-
 def _lines(columns: tuple[str, ...], rows: Iterable[list[object]]) -> Iterator[str]:
     writer = csv.writer(_Line())
     yield writer.writerow(columns)
@@ -88,7 +84,7 @@ def _lines(columns: tuple[str, ...], rows: Iterable[list[object]]) -> Iterator[s
 
 
 def _service_cells(service: Subscription) -> list[object]:
-    return [service.consumer.number, harmless(service.consumer.name), service.number, harmless(service.plan_name)]
+    return [service.consumer.number, guarded(service.consumer.name), service.number, guarded(service.plan_name)]
 
 
 def _summary_cells(row: ItemSummary) -> list[object]:
@@ -110,7 +106,7 @@ def _day_cells(row: DayRow) -> list[object]:
         *_service_cells(row.subscription),
         row.day,
         *_item_cells(row),
-        row.storage,
+        guarded(row.storage),
         row.unit,
         *map(csv_number, (row.level, row.added, row.trial)),
         row.report,
@@ -119,4 +115,4 @@ def _day_cells(row: DayRow) -> list[object]:
 
 
 def _item_cells(row: ItemSummary | DayRow) -> list[object]:
-    return [row.item, harmless(item_label(row.item)), harmless(edition_label(row.edition)) if row.edition else ""]
+    return [guarded(row.item), guarded(item_label(row.item)), guarded(edition_label(row.edition)) if row.edition else ""]

@@ -17,6 +17,7 @@ from billing.queries.sales_margins import SalesMargin, sales_margins, uncosted_t
 from common.bss import BssAdmin, month_choices, today
 from common.money import round_money
 from common.periods import MalformedPeriod, Period, add_months
+from common.sheets import guarded
 
 ROWS_A_PAGE = 200
 CUSTOMERS_A_PAGE = 100
@@ -106,5 +107,5 @@ def _cells(rows: list[SalesMargin]) -> Iterator[list[object]]:
     for one in rows:
         number = one.customer.number if one.customer else ""
         uncosted = [one.uncosted.currency, round_money(*one.uncosted)] if one.uncosted else ["", ""]
-        names = [number, usage_files.harmless(one.name), usage_files.harmless(one.through)]
+        names = [number, guarded(one.name), guarded(one.through)]
         yield [*names, *uncosted, *margin_cells(one.margin)]

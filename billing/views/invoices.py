@@ -19,6 +19,7 @@ from billing.queries import invoices as queries
 from common import clock
 from common.money import round_money
 from common.periods import MalformedPeriod, Period
+from common.sheets import guarded
 
 PAGE_SIZE = 50
 LONGEST_NUMBER = 40
@@ -148,16 +149,11 @@ def _csv(invoices: InvoiceQuerySet, today: date) -> HttpResponse:
                 one.issued_on,
                 one.due_on,
                 one.period,
-                _as_text(one.seller_copy["name"]),
-                _as_text(one.buyer_copy["name"]),
+                guarded(one.seller_copy["name"]),
+                guarded(one.buyer_copy["name"]),
                 one.currency,
                 *(round_money(amount, one.currency) for amount in amounts),
                 queries.state_of(one, today).value,
             ]
         )
     return answer
-
-
-def _as_text(value: str) -> str:
-    """Keep spreadsheets from running a name that begins like a formula."""
-    return f"'{value}" if value[:1] in "=+-@\t\r" else value

@@ -16,9 +16,9 @@ from billing.margin_files import margin_cells, margins_csv
 from billing.margins import together
 from billing.queries import margins as queries
 from billing.queries.margins import CustomerMargin, ServiceMargin
-from billing.usage_files import harmless
 from common import clock
 from common.periods import MalformedPeriod, Period, add_months
+from common.sheets import guarded
 
 PAGE_LENGTH = 100
 
@@ -92,11 +92,11 @@ def _period(request: HttpRequest, reseller: Organization, months: list[date]) ->
 
 def _customer_cells(rows: list[CustomerMargin]) -> Iterator[list[object]]:
     for one in rows:
-        yield [one.customer.number if one.customer else "", harmless(one.name), *margin_cells(one.margin)]
+        yield [one.customer.number if one.customer else "", guarded(one.name), *margin_cells(one.margin)]
 
 
 def _item_cells(services: list[ServiceMargin]) -> Iterator[list[object]]:
     for one in services:
         number, plan = (one.subscription.number, one.subscription.plan_name) if one.subscription else ("", "")
         for item in one.items:
-            yield [number, harmless(plan), harmless(item.label), *margin_cells(item.margin)]
+            yield [number, guarded(plan), guarded(item.label), *margin_cells(item.margin)]
