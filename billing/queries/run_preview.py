@@ -15,7 +15,7 @@ from django.db.models import Count, Exists, OuterRef, Q, Sum
 from accounts.models import Organization
 from billing import holding
 from billing.holding import Flag, Rules
-from billing.models import BillingRun, Invoice, InvoiceLine, ParkedAccount, Subscription, UsageRecord
+from billing.models import BillingRun, CreditNote, Invoice, InvoiceLine, ParkedAccount, Subscription, UsageRecord
 from catalog.models import Plan
 from common.periods import Period, add_months
 
@@ -176,7 +176,8 @@ def buyers_with_unrated_use(run: BillingRun) -> frozenset[int]:
 
 def amounts(run: BillingRun) -> list[Any]:
     """
-    Read what each buyer is billed in each currency in the month and the one before: drafts and what is issued, one query.
+    Read what each buyer is billed in each currency in the month and the one before: drafts and what is issued, less what was
+    credited of it. Two queries.
 
     Names are not joined to it: before PostgreSQL has gathered statistics about a first run it would look for each of them anew.
     """
@@ -196,7 +197,21 @@ def amounts(run: BillingRun) -> list[Any]:
             held=ArrayAgg("held_for", filter=draft & ~Q(held_for=""), default=[]),
         )
     )
+    credited = _credited(run, before)
+    for row in rows:
+        now, last = credited.get((row["buyer"], row["currency"]), (None, None))
+        row["now"] = row["now"] - now if now is not None else row["now"]
+        row["last"] = row["last"] - last if last is not None else row["last"]
     return list(rows)
+
+
+def _credited(run: BillingRun, before: Period) -> dict[tuple[int, str], tuple[Decimal | None, Decimal | None]]:
+    """Return by buyer and currency the nets credited of the invoices of the run's month, and of those of the one before."""
+    this = Q(invoice__period_start=run.period_start, invoice__period_end=run.period_end)
+    last = Q(invoice__period_start=before.start, invoice__period_end=before.end)
+    notes = CreditNote.objects.filter(this | last, seller=run.seller_id, invoice__kind=Invoice.Kind.MONTHLY)
+    rows = notes.order_by().values("buyer", "currency").annotate(now=Sum("net", filter=this), last=Sum("net", filter=last))
+    return {(row["buyer"], row["currency"]): (row["now"], row["last"]) for row in rows}
 
 
 class _Buyer(NamedTuple):

@@ -9,6 +9,7 @@ import pytest
 from accounts.models import Organization
 from billing.holding import Flag, Rules
 from billing.models import BillingRun, ExchangeRate, Invoice, ParkedAccount
+from billing.operations.credit_notes import issue_credit_note
 from billing.operations.invoices import issue_invoice
 from billing.operations.runs import run_billing
 from billing.queries import run_preview
@@ -66,6 +67,27 @@ def test_each_buyer_stands_beside_its_last_month_with_what_stands_out(personas: 
     }
     assert rows["Gone"].drafts == ()
     assert rows["New"].drafts == (Invoice.objects.get(buyer__name="New").pk,)
+
+
+def test_what_was_credited_and_is_billed_again_counts_once(personas: Personas, plan: Any) -> None:
+    buyer_of(plan, "Again", september=100, october=100)
+    for period in (SEPTEMBER, OCTOBER):
+        bill(personas.msp, period=period)
+    for invoice in Invoice.objects.drafts():
+        issue_invoice(invoice_id=invoice.pk, on=date(2026, 11, 1), by=None)
+        issue_credit_note(
+            invoice_id=invoice.pk,
+            lines=None,
+            reason="Wrong address",
+            bills_again=invoice.period_start == OCTOBER.start,
+            on=date(2026, 11, 2),
+            by=None,
+            at=NOVEMBER_1,
+        )
+
+    row = rows_of(bill(personas.msp))["Again"]
+
+    assert (row.now, row.last) == (Decimal("7.00"), Decimal(0))
 
 
 def test_the_threshold_is_the_runs_own(personas: Personas, plan: Any) -> None:
@@ -129,9 +151,9 @@ def test_the_number_of_queries_does_not_grow_with_accounts(personas: Personas, p
             buyer = buyer_of(plan, f"Buyer {number}", september=1, october=2)
             use(buyer.subscriptions.get(), GIB, item="total_storage", edition="", days=OCTOBER_31)
         run = BillingRun.objects.select_related("seller").get(pk=bill(personas.msp).pk)
-        with django_assert_num_queries(4):  # parked accounts, amounts, names, use without rate
+        with django_assert_num_queries(5):  # parked accounts, amounts, credit notes, names, use without rate
             compared(run)
-        with django_assert_num_queries(5):  # amounts, drafts, known buyers, corrections, use without rate
+        with django_assert_num_queries(6):  # amounts, credit notes, drafts, known buyers, corrections, use without rate
             drafts_with_facts(run, rules)
         return run
 
