@@ -1,7 +1,11 @@
 """Months, and what a billing manager does in them, for the scenarios."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
+
+from django.db import transaction
 
 from accounts.models import Organization
 from billing.models import BillingRun, Invoice, InvoiceLine, Subscription, UsageChange
@@ -52,3 +56,13 @@ def told(period: Period = OCTOBER, **which: Any) -> list[tuple[Any, ...]]:
     """Item, first day, end and net of the lines on the invoices of ``period``, in their order."""
     lines = InvoiceLine.objects.filter(invoice__period_start=period.start, **which)
     return list(lines.order_by("invoice", "position").values_list("item", "period_start", "period_end", "net"))
+
+
+@contextmanager
+def forgotten() -> Iterator[None]:
+    """Undo what one example wrote. No atomic block, in which use cases, that own their transactions, would refuse to run."""
+    before = transaction.savepoint()
+    try:
+        yield
+    finally:
+        transaction.savepoint_rollback(before)

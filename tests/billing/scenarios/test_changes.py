@@ -301,6 +301,9 @@ def test_a_shorter_notice_gives_nothing_back_that_was_invoiced_earlier(personas:
         ("Europe/Berlin", datetime(2026, 10, 25, 23, 0, tzinfo=UTC), date(2026, 10, 26)),
         ("Europe/Berlin", datetime(2027, 3, 27, 23, 0, tzinfo=UTC), date(2027, 3, 28)),
         ("Europe/Berlin", datetime(2027, 3, 28, 22, 0, tzinfo=UTC), date(2027, 3, 29)),  # the day had 23 hours
+        ("Europe/Berlin", datetime(2027, 2, 27, 23, 0, tzinfo=UTC), date(2027, 2, 28)),
+        ("Europe/Berlin", datetime(2028, 2, 28, 22, 59, tzinfo=UTC), date(2028, 2, 28)),  # two days of 29
+        ("Europe/Berlin", datetime(2028, 2, 28, 23, 0, tzinfo=UTC), date(2028, 2, 29)),
         ("America/Los_Angeles", datetime(2026, 11, 1, 6, 59, tzinfo=UTC), date(2026, 10, 31)),
         ("America/Los_Angeles", datetime(2026, 11, 2, 7, 59, tzinfo=UTC), date(2026, 11, 1)),  # the day had 25 hours
         ("America/Los_Angeles", datetime(2027, 3, 15, 7, 0, tzinfo=UTC), date(2027, 3, 15)),

@@ -1,13 +1,10 @@
 """Runs in whatever order, in one lane or two, and the database beside plain functions: always one result."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -33,21 +30,11 @@ from tests.billing.making import (
     use,
 )
 from tests.billing.scenarios.figures import half_up, total
-from tests.billing.scenarios.scenes import DECEMBER_1, NOVEMBER, bill, mark, rows
+from tests.billing.scenarios.scenes import DECEMBER_1, NOVEMBER, bill, forgotten, mark, rows
 from tests.conftest import Personas
 
 LAST_DAYS = {OCTOBER: date(2026, 10, 31), NOVEMBER: date(2026, 11, 30)}
 SHARED = [HealthCheck.function_scoped_fixture]
-
-
-@contextmanager
-def forgotten() -> Iterator[None]:
-    """Undo what one example wrote. No atomic block, in which use cases, that own their transactions, would refuse to run."""
-    before = transaction.savepoint()
-    try:
-        yield
-    finally:
-        transaction.savepoint_rollback(before)
 
 
 # --- Whatever happens, and in whatever order ----------------------------------------------------------------------------------
