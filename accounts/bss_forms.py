@@ -45,8 +45,9 @@ class OrganizationForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["language"].widget = UnfoldAdminSelectWidget(choices=list(LANGUAGES.items()))
-        self.initial["language"] = known_language(self.instance.language)
+        if "language" in self.fields:  # who may only look has no field
+            self.fields["language"].widget = UnfoldAdminSelectWidget(choices=list(LANGUAGES.items()))
+            self.initial["language"] = known_language(self.instance.language)
         if "kind" in self.fields:
             self.fields["kind"].choices = self._kinds()  # type: ignore[attr-defined]
         if "parent" in self.fields:

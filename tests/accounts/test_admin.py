@@ -201,3 +201,10 @@ def test_what_the_tax_depends_on_is_checked(personas, changes, refused):
 
     assert set(answer.context["adminform"].form.errors if answer.status_code == 200 else ()) == refused
     assert Organization.objects.filter(name="Elbe Logistik").exists() is (not refused)
+
+
+def test_who_may_only_look_at_organizations_sees_their_page(personas):
+    page = personas.client("bert").get(reverse("admin:accounts_organization_change", args=[personas.direct_customer.pk]))
+
+    assert page.status_code == 200
+    assert personas.direct_customer.name in page.content.decode()
