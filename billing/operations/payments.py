@@ -89,10 +89,11 @@ def record_payment(
     with it, the same payment is returned and nothing is written.
 
     :raises FieldRefused: naming amount, currency, received_on, method, buyer or invoices.
+    :raises DomainError: ``key`` is of another customer's payment.
     """
     buyer = Organization.objects.locked().get(pk=buyer.pk)
     if key is not None and (done := Payment.objects.filter(key=key).first()) is not None:
-        return done
+        return _same(done, seller, buyer)
     _check_buyer(seller, buyer)
     incoming = Incoming(
         amount=amount,
@@ -288,6 +289,12 @@ def _locked(payment_id: int) -> Payment:
     buyer_id = Payment.objects.values_list("buyer_id", flat=True).get(pk=payment_id)
     Organization.objects.locked().get(pk=buyer_id)
     return Payment.objects.locked().select_related("seller", "buyer").get(pk=payment_id)
+
+
+def _same(done: Payment, seller: Organization, buyer: Organization) -> Payment:
+    if (done.seller_id, done.buyer_id) != (seller.pk, buyer.pk):
+        raise DomainError("This form has been sent already, for another customer. Open it again.")
+    return done
 
 
 def _check_buyer(seller: Organization, buyer: Organization) -> None:

@@ -87,6 +87,8 @@ def test_the_same_form_sent_twice_is_one_payment(personas: Personas) -> None:
 
     assert first == second
     assert PaymentAllocation.objects.count() == 1
+    with pytest.raises(DomainError, match="another customer"):
+        pay(personas.reseller, personas.resellers_customer, "30", key=key)
 
 
 def test_another_currency_stays_credit_in_its_own(personas: Personas) -> None:
