@@ -97,7 +97,7 @@ def _due(seller: Organization, buyer: Organization, subscription: Subscription, 
     due = OverageDue(seller, buyer, Period(month.start, until), bills.values())
     if one.is_metered:
         return due
-    book = price_book([one.product_group], month)
+    book = price_book({phase.product_group for phase in one.phases}, month)
     (charged,) = charging.charges([Seen(one, drafts.level_of(seller, buyer), buyer.currency)], book, until=until)
     if charged.refusal:
         raise OverageNotBilled(charged.refusal)

@@ -17,14 +17,16 @@ from billing.models import (
     SubscriptionAllowance,
     SubscriptionCommitment,
 )
+from billing.operations.overage import Moment, bill_overage
 from billing.operations.phases import begin_phase
 from billing.operations.renewals import renew, renew_due
 from billing.operations.subscriptions import end_trials, start_subscription
 from catalog.models import Plan, ProductGroup, Tax
 from catalog.pricing import Level
 from common.periods import Period
+from provisioning.models import VendorOfferingItem
 from tests import factories
-from tests.billing.making import GIB, OCTOBER, SERVERS, STORAGE, move, rate_card, sold_at, subscribe, subscribe_fixed, use
+from tests.billing.making import EDITION, GIB, OCTOBER, SERVERS, STORAGE, move, rate_card, sold_at, subscribe, subscribe_fixed, use
 from tests.billing.scenarios.figures import cents, chain, half_up
 from tests.billing.scenarios.scenes import DECEMBER_1, NOVEMBER, NOVEMBER_2, bill, issue_drafts, rows, told
 from tests.conftest import Personas
@@ -187,6 +189,37 @@ def test_a_change_after_issuing_brings_the_old_month_to_its_days(personas: Perso
     bill(personas.msp)
 
     assert Invoice.objects.drafts().get().net == 21
+
+
+def test_overage_of_a_former_plan_bears_the_taxes_of_its_own_group(personas: Personas) -> None:
+    subscription = subscribe_fixed(
+        personas.direct_customer, sold_at("31", overage_price="0.50"), first_phase__quota_gib=Decimal(50)
+    )
+    old = subscription.plan.product_group
+    VendorOfferingItem.objects.create(
+        service_manager=subscription.plan.service_manager,
+        application_id="6e6d758d-8e74-3ae3-ac84-50eb0dff12eb",
+        name=STORAGE,
+        usage_name="storage",
+        edition=EDITION,
+        measurement_unit="bytes",
+    )
+    begin_phase(
+        subscription_id=subscription.pk,
+        valid_from=OCTOBER_11,
+        plan=other_plan(subscription, billing_model="postpaid_fixed"),
+        quota_gib=Decimal(100),
+        prices=[sold_at("62", overage_price="0.40")],
+        at=NOVEMBER_2,
+        by=None,
+    )
+    use(subscription, 60 * GIB, days=[date(2026, 10, 10)])
+
+    at = datetime(2026, 10, 12, 9, tzinfo=UTC)
+    (invoice,) = bill_overage(subscription_id=subscription.pk, moment=Moment.GENERATE_INVOICE, at=at, by=None)
+
+    line = invoice.lines.get()
+    assert (line.product_group, line.tax_percent, invoice.net, invoice.gross) == (old, 19, 5, Decimal("5.95"))
 
 
 # --- Free trials --------------------------------------------------------------------------------------------------------------
