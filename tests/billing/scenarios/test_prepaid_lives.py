@@ -31,7 +31,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=[Phase.generate])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=[Phase.generate])
 @given(events=EVENTS, first_term=st.sampled_from([1, 3, 12]), day=st.integers(1, 31), notice=st.sampled_from([0, 14, 45]))
 def test_what_was_used_of_all_terms_is_what_was_invoiced_in_the_end(
     personas: Personas, events: list[tuple[int, str, int, int]], first_term: int, day: int, notice: int

@@ -47,7 +47,7 @@ EVENTS = st.one_of(
 
 
 @pytest.mark.django_db
-@settings(max_examples=8, deadline=None, suppress_health_check=SHARED, phases=[Phase.generate])
+@settings(max_examples=5, deadline=None, suppress_health_check=SHARED, phases=[Phase.generate])
 @given(events=st.lists(EVENTS, min_size=3, max_size=7))
 def test_readings_runs_and_issuing_in_any_order_bill_each_month_what_it_used(personas: Personas, events: list[Any]) -> None:
     with forgotten():
