@@ -1,4 +1,4 @@
-"""Invoices that are made for one subscription when somebody asks: what was used above the quota, from its page."""
+"""Invoices that are made for one subscription when somebody asks, from its page: what is above the quota, and the next term."""
 
 from datetime import timedelta
 
@@ -6,12 +6,13 @@ from django.http import HttpRequest
 
 from billing.models import Invoice, Subscription
 from billing.operations.overage import Moment, OverageDue, OverageNotBilled, bill_overage, overage_due
-from billing.operations.renewals import paid_until
+from billing.operations.renewals import paid_until, renew, term_to_come
 from catalog.models import Plan
 from common import clock
 from common.bss import BssAdmin, Move, staff
 from common.templatetags.show import day, money, quantity, unit_price
 
+ALL_INVOICED = "The next term is invoiced already."
 NOTHING_ABOVE = "Nothing was used above the quota this month that is not invoiced already."
 
 
@@ -26,6 +27,14 @@ class InvoiceMoves(BssAdmin):
             subscription.status == Subscription.Status.ACTIVE and subscription.billing_model != Plan.BillingModel.PAY_AS_YOU_GO
         ),
         confirm="ask_generate_invoice",
+    )
+
+    NEXT_TERM = Move(
+        "invoice_next_term",
+        "Invoice next term now",
+        "billing.issue_invoice",
+        lambda subscription: _next_term_is_open(subscription),
+        confirm="ask_invoice_next_term",
     )
 
     def ask_generate_invoice(self, request: HttpRequest, subscription: Subscription) -> list[str]:
@@ -53,6 +62,26 @@ class InvoiceMoves(BssAdmin):
         issued = bill_overage(subscription_id=subscription.pk, moment=moment, at=clock.now(), by=staff(request))
         return in_words(issued) or NOTHING_ABOVE
 
+    def ask_invoice_next_term(self, request: HttpRequest, subscription: Subscription) -> list[str]:
+        """Tell which term would be invoiced, and to whom."""
+        term = term_to_come(subscription, at=clock.now())
+        if term is None or not _next_term_is_open(subscription):
+            return [ALL_INVOICED]
+        return [
+            f"{subscription.plan_name} of {subscription.consumer}, {day(term.start)} to {day(term.last_day)},"
+            f" is invoiced at the price it is sold at then, and due as any invoice.",
+            "Without this, it is invoiced by itself as many days before it begins as its product group says.",
+        ]
+
+    def invoice_next_term(self, request: HttpRequest, subscription: Subscription) -> str:
+        """
+        Invoice the term that begins next. Repeated, nothing.
+
+        :raises FixedPriceMissing: or `SoldInTwoCurrencies`: it cannot be invoiced.
+        """
+        issued = renew(subscription_id=subscription.pk, at=clock.now(), by=staff(request), next_term=True)
+        return in_words(issued) or ALL_INVOICED
+
 
 def in_words(issued: list[Invoice]) -> str:
     """Say which invoices were issued, to whom and over how much; nothing where there are none."""
@@ -69,6 +98,12 @@ def invoiced_until(subscription: Subscription) -> str:
         return "month by month, when each is over"
     until = paid_until(subscription)
     return f"{day(until - timedelta(days=1))}, its last day" if until else "no term is invoiced yet"
+
+
+def _next_term_is_open(subscription: Subscription) -> bool:
+    term = term_to_come(subscription, at=clock.now())
+    until = paid_until(subscription)
+    return term is not None and (until is None or until <= term.start)
 
 
 def _told(due: OverageDue) -> list[str]:

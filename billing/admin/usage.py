@@ -24,6 +24,9 @@ from common.templatetags.show import day, money, quantity
 from provisioning.models import Tenant
 from provisioning.queries import open_holds
 
+# Who is invoiced at a price of each level.
+LEVELS = {"msp": "to a direct customer", "wholesale": "to the reseller", "retail": "to the reseller's customer"}
+
 
 class TrialFilter(admin.SimpleListFilter):
     title = "free trial"
@@ -69,13 +72,14 @@ class SubscriptionAdmin(AgreementPages, UsageReportPage, SalesMarginPage, Invoic
         ("plan", "plan_name"),
         ("quantity", "billing_model_label"),
         ("term", "sold_at"),
-        ("started_on", "trial_ends_on", "ended_on"),
-        ("invoiced_until",),
+        ("started_on", "trial_ends_on"),
+        ("ended_on", "invoiced_until"),
         ("service", "tenant_id_shown"),
         ("partner_discount_percent", "retail_markup_percent", "retail_discount_percent"),
     )
     moves = (
         InvoiceMoves.GENERATE,
+        InvoiceMoves.NEXT_TERM,
         Move(
             "move_price",
             "Move to the present price",
@@ -119,7 +123,7 @@ class SubscriptionAdmin(AgreementPages, UsageReportPage, SalesMarginPage, Invoic
     def sold_at(self, subscription: Subscription) -> str:
         """Every price it was, is and will be invoiced at, per unit and term; withdrawn ones are left out."""
         prices = SubscriptionPrice.objects.standing().filter(subscription=subscription).order_by("valid_from", "level")
-        told = [f"{money(one.price, one.currency)} ({one.level}) from {day(one.valid_from)}" for one in prices]
+        told = [f"{money(one.price, one.currency)} ({LEVELS[one.level]}) from {day(one.valid_from)}" for one in prices]
         return "; ".join(told) or "by the rate card of each month"
 
     @display(description="invoiced until")

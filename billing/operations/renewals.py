@@ -95,18 +95,21 @@ def renew_due(*, at: datetime) -> int:
     return issued
 
 
-def renew(*, subscription_id: int, at: datetime) -> list[Invoice]:
+def renew(*, subscription_id: int, at: datetime, by: User | None = None, next_term: bool = False) -> list[Invoice]:
     """
     Invoice what is due of one prepaid subscription: terms that are near, and differences of those that were invoiced.
 
+    :param next_term: also the next term to begin, however far off that is. Repeated, nothing: a term further on is not invoiced.
     :raises FixedPriceMissing: or `SoldInTwoCurrencies`: it cannot be invoiced.
     """
     subscription = Subscription.objects.select_related("consumer__parent").get(pk=subscription_id)
-    written = [invoice for seller in sellers_of(subscription) for invoice in _draft_renewal(seller, subscription, at=at)]
-    issued = issue_all(written, at=at)
+    term = term_to_come(subscription, at=at) if next_term else None
+    until = term.start + timedelta(days=1) if term else date.min
+    written = [one for seller in sellers_of(subscription) for one in _draft_renewal(seller, subscription, at=at, least=until)]
+    issued = issue_all(written, at=at, by=by)
     if issued and subscription.status == Subscription.Status.ACTIVE:
         try:
-            issued += bill_overage(subscription_id=subscription_id, moment=Moment.RENEWAL, at=at, by=None)
+            issued += bill_overage(subscription_id=subscription_id, moment=Moment.RENEWAL, at=at, by=by)
         except OverageNotBilled as refusal:
             logger.warning("overage not billed", extra={"subscription": subscription.number, "reason": str(refusal)})
     return issued
@@ -120,10 +123,28 @@ def paid_until(subscription: Subscription) -> date | None:
     numbers = [_number_of(part) for part in lines.values_list("part", flat=True)]
     if not numbers:
         return None
-    (one,) = sold.read(Subscription.objects.filter(pk=subscription.pk).annotate(buyer=F("consumer")), before=date.max)
+    one = _read(subscription)
     prices = next(iter(one.prices.values()))
     last = list(prepaid.terms(prices, one.charged_from, add_months(one.charged_from, 37 * max(numbers))))[max(numbers) - 1]
     return last.used.end
+
+
+def term_to_come(subscription: Subscription, *, at: datetime) -> Period | None:
+    """Return the first term that begins after today; None where there is none, or it is not prepaid."""
+    if subscription.billing_model != Plan.BillingModel.PREPAID or subscription.status != Subscription.Status.ACTIVE:
+        return None
+    today = local_date(at, Organization.objects.get(kind=Organization.Kind.MSP))
+    one = _read(subscription)
+    prices = next(iter(one.prices.values()), None)
+    if prices is None:
+        return None
+    terms = prepaid.terms(prices, one.charged_from, date.max)
+    return next((term.days for term in terms if term.days.start > today), None)
+
+
+def _read(subscription: Subscription) -> Sold:
+    (one,) = sold.read(Subscription.objects.filter(pk=subscription.pk).annotate(buyer=F("consumer")), before=date.max)
+    return one
 
 
 # --- In advance -------------------------------------------------------------------------------------------------------------
@@ -186,12 +207,12 @@ def _to_look_at(today: date) -> list[int]:
 
 
 @transaction.atomic(durable=True)
-def _draft_renewal(seller: Organization, subscription: Subscription, *, at: datetime) -> list[Invoice]:
-    """Write what one seller has still to invoice of a prepaid subscription as a draft."""
+def _draft_renewal(seller: Organization, subscription: Subscription, *, at: datetime, least: date) -> list[Invoice]:
+    """Write what one seller has still to invoice of a prepaid subscription as a draft; terms that begin before ``least`` anyway."""
     buyer = Organization.objects.locked().get(pk=buyer_of(seller, subscription.consumer).pk)
     today = local_date(at, Organization.objects.get(kind=Organization.Kind.MSP))
     notice = ProductGroup.objects.get(plans=subscription.plan_id).renewal_notice_days
-    until = today + timedelta(days=notice + 1)
+    until = max(today + timedelta(days=notice + 1), least)
     (one,) = sold.read(drafts.subscriptions_of(seller).filter(pk=subscription.pk), before=until)
     level = drafts.level_of(seller, buyer).value
     prices = one.fixed_prices(level)

@@ -9,9 +9,11 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from billing.models import Invoice, Subscription
+from billing.operations.renewals import renew, renew_due
 from common import clock
+from tests import factories
 from tests.billing import making
-from tests.billing.making import GIB, use
+from tests.billing.making import GIB, sold_at, subscribe_fixed, use
 from tests.billing.test_overage import sold_with_quota
 from tests.conftest import Personas
 
@@ -77,3 +79,32 @@ def test_a_subscription_by_use_has_no_quota_to_exceed(personas: Personas) -> Non
 
     assert "Generate Invoice" not in page
     assert "month by month, when each is over" in page
+
+
+def prepaid_for_a_month(personas: Personas) -> Subscription:
+    """31 EUR a month from 1 October on, the first month invoiced."""
+    plan = factories.FixedPlanFactory(billing_model="prepaid")
+    subscription = subscribe_fixed(personas.direct_customer, sold_at("31"), plan=plan, started_on=date(2026, 10, 1))
+    Subscription.objects.filter(pk=subscription.pk).update(billing_model="prepaid")
+    renew(subscription_id=subscription.pk, at=datetime(2026, 10, 1, 9, tzinfo=UTC))
+    return subscription
+
+
+def test_the_next_term_is_invoiced_ahead_of_its_notice_and_once(personas: Personas) -> None:
+    subscription = prepaid_for_a_month(personas)
+    bert = personas.client("bert")
+
+    before = text(bert.get(url(subscription, "change")))
+    asked = text(bert.get(url(subscription, "invoice_next_term")))
+    first, second = (text(bert.post(url(subscription, "invoice_next_term"), follow=True)) for _ in range(2))
+    renew_due(at=datetime(2026, 10, 15, 9, tzinfo=UTC))
+
+    assert "31 Oct 2026, its last day" in before
+    assert "1 Nov 2026 to 30 Nov 2026" in asked
+    invoice = Invoice.objects.order_by("pk").last()
+    assert invoice is not None
+    assert (invoice.kind, invoice.period_start, invoice.net) == ("renewal", date(2026, 11, 1), Decimal(31))
+    assert f"{invoice.number} is issued to {personas.direct_customer}" in first
+    assert "The next term is invoiced already." in second
+    assert "30 Nov 2026, its last day" in second
+    assert Invoice.objects.count() == 2

@@ -190,7 +190,7 @@ def test_one_subscription_is_moved_from_its_own_page(staff: Client, plan: Plan, 
     url = reverse("admin:billing_subscription_move_price", args=[subscription.pk])
     page = staff.get(reverse("admin:billing_subscription_change", args=[subscription.pk])).content.decode()
     assert url in page
-    assert "15.00 EUR (msp) from 1 Oct 2026" in page
+    assert "15.00 EUR (to a direct customer) from 1 Oct 2026" in page
     assert "15.00 EUR becomes 20.00 EUR." in staff.get(url).content.decode()
 
     page = staff.post(url, follow=True).content.decode()
