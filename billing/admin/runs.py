@@ -366,6 +366,8 @@ def sentences_before_issuing(run: BillingRun) -> list[str]:
         f"{count} {'invoice' if count == 1 else 'invoices'} of {run.seller} for {month(run.period_start)}, {sums} including VAT.",
         "Each gets its number, is frozen for good, and its buyer gets a mail. Drafts of parked accounts stay drafts.",
     ]
+    if not count:
+        told = ["Nothing is left to issue here."]
     if held:
         told.append(f"{held} {'draft is' if held == 1 else 'drafts are'} held and not among them.")
     return told

@@ -50,6 +50,8 @@ class Row:
     match: Match
     choice: Choice | None
     is_imported: bool
+    payment: Payment | None = None
+    """What the entry was recorded as, where it is imported."""
     buyer: Organization | None = None
     shares: list[tuple[str, Decimal]] = field(default_factory=list)
     rest: Decimal = NOTHING
@@ -139,9 +141,11 @@ def preview(statement: BankStatement) -> Preview:
     """
     rows = [_row(index, told) for index, told in enumerate(statement.rows["entries"])]
     keys = [row.entry.bank_key for row in rows]
-    imported = set(Payment.objects.filter(seller=statement.seller_id, bank_key__in=keys).values_list("bank_key", flat=True))
+    payments = Payment.objects.filter(seller=statement.seller_id, bank_key__in=keys).select_related("buyer")
+    imported = {payment.bank_key: payment for payment in payments}
     for row in rows:
-        row.is_imported = row.entry.bank_key in imported
+        row.payment = imported.get(row.entry.bank_key)
+        row.is_imported = row.payment is not None
     buyers = _buyers(rows)
     invoices = _open_invoices(statement, buyers)
     _fill(rows, buyers, invoices)
