@@ -256,6 +256,7 @@ def test_a_statement_goes_from_file_to_payments(personas: Personas, invoice: Inv
     assert "Import 2 payments…" in saved
     assert "2 payments of 69.00 EUR together are recorded" in asked.text
     assert "2 payments are recorded." in done
+    assert "Payment of 60.00 EUR by" in done
     assert (left(invoice), Payment.objects.count()) == (31, 2)
     assert "november.csv" in client.get(url("bankstatement_changelist")).text
 
