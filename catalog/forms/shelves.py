@@ -81,7 +81,7 @@ class ProductGroupForm(forms.ModelForm):
         help_texts = {
             "taxes": "Any number; each is worked out on the net. None: invoices carry no tax.",
             "ledger_code": "Where your accounting books what is sold in this group. The accounting export names it.",
-            "renewal_notice_days": "So many days before a prepaid term ends, the next one is invoiced. Left empty, it stays as it is.",
+            "renewal_notice_days": "So many days before a prepaid term ends, the next one is invoiced. Left empty, it stays.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
