@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.urls import reverse
+from post_office.models import Email
 
 from accounts.models import Organization
 from billing.models import CreditNote, Invoice, Payment
@@ -14,6 +15,7 @@ from billing.operations.credit_notes import issue_credit_note
 from billing.operations.payments import record_payment
 from catalog.models import Plan
 from common.errors import FieldRefused
+from ordering import emails
 from ordering.models import Order
 from ordering.operations import orders, prepayment
 from provisioning.models import TenantUser
@@ -26,7 +28,7 @@ AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
 @pytest.fixture
 def plan(shop: Shop) -> Plan:
-    """Prepaid: 20 EUR a month, 199 EUR a year."""
+    """Prepaid: 20 EUR a month, 200 EUR a year, 10 EUR once."""
     return shop.fixed_plan(billing_model="prepaid")
 
 
@@ -249,3 +251,38 @@ def test_the_back_office_shows_what_an_order_waits_for_and_what_cancelling_does(
     assert invoice.number in unseen
     assert reverse("admin:billing_invoice_change", args=[invoice.pk]) not in unseen
     assert order.number in listed
+
+
+def test_the_way_to_an_order_says_what_is_due_now(personas: Personas, plan: Plan, shop: Shop, every_login_is_free: object) -> None:
+    shop.complete(plan=plan, quantity=2, term_months=12)
+    dora = personas.client("dora")
+
+    product, review = (" ".join(dora.get(page).text.split()) for page in (f"/products/{plan.number}/", "/checkout/review/"))
+
+    assert "What the first term costs, by invoice" in product
+    assert "420.00 EUR excl. VAT is due now, by invoice. The service begins once it is paid." in review
+    assert "<strong>420.00 EUR</strong> excl. VAT, by invoice" in review
+    for untrue in ("Nothing is due now", "The first invoice comes on", "First invoice on"):
+        assert untrue not in review
+
+
+def test_mails_say_when_it_begins_and_when_it_is_billed(personas: Personas, plan: Plan, shop: Shop) -> None:
+    order = shop.order(plan=plan, term_months=12)
+    emails.service_ready(order)
+
+    received, ready = (mail.message for mail in Email.objects.order_by("pk"))
+
+    assert order.status == "awaiting_payment"
+    assert "The invoice follows; we begin once it is paid." in received
+    assert "Due now: 210.00 EUR excl. VAT, by invoice" in received
+    assert "Each next term is invoiced before it begins." in ready
+    assert "for the month before" not in ready
+
+
+@pytest.mark.parametrize(("who", "finds"), [("dora", True), ("carol", False)])
+def test_orders_that_wait_for_payment_are_found_by_that(personas: Personas, plan: Plan, who: str, finds: bool) -> None:
+    order = executed(order_of(personas.direct_customer, plan, personas), personas)
+
+    listed = personas.client(who).get("/orders/", {"status": "awaiting_payment"}).text
+
+    assert (str(order.number) in listed) is finds
