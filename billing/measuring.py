@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 NOTHING = Decimal(0)
@@ -103,7 +104,12 @@ def levels_by_day(several: Iterable[Measured]) -> dict[date, Decimal]:
 
 def told(several: Iterable[Measured]) -> str:
     """Write the readings of ``several`` storages for `readings_of`: [[storage, [day, absolute, delta, report, line], …], …]."""
-    return f"[{','.join(f'[{json.dumps(one.storage)},{one.rows}]' for one in several)}]"
+    return f"[{','.join([f'[{_quoted(one.storage)},{one.rows}]' for one in several])}]"
+
+
+@lru_cache(maxsize=1024)
+def _quoted(storage: str) -> str:
+    return json.dumps(storage)
 
 
 def readings_of(text: str, aggregation: str) -> list[list[Any]]:

@@ -161,6 +161,7 @@ class PriceStep:
 class _Unit(NamedTuple):
     measured_in: str
     divisor: Decimal
+    divisor_text: str
 
 
 class _TierPrice(NamedTuple):
@@ -168,13 +169,19 @@ class _TierPrice(NamedTuple):
 
     tier: Tier
     unit_price: Decimal
-    steps: list[dict[str, str]]
     base_cost: Decimal
     """Of one unit, in the base currency."""
+    told: dict[str, Any]
+    """What the working says of it, whatever is bought."""
+    told_cost: dict[str, str]
 
 
 _Key: TypeAlias = tuple[str, str]
-_UNITS = {"GiB": _Unit("bytes", Decimal(1024**3)), "hour": _Unit("seconds", Decimal(3600)), "unit": _Unit("", Decimal(1))}
+_UNITS = {
+    "GiB": _Unit("bytes", Decimal(1024**3), "1073741824"),
+    "hour": _Unit("seconds", Decimal(3600), "3600"),
+    "unit": _Unit("", Decimal(1), "1"),
+}
 
 
 class Tariff:
@@ -199,8 +206,18 @@ class Tariff:
 
     def _price(self, terms: RateTerms, tier: Tier) -> _TierPrice:
         steps = price_steps(terms, self.chain, tier.price)
-        told_steps = [step.as_json() for step in steps]
-        return _TierPrice(tier, _ten_decimals(steps[-1].amount), told_steps, tier.cost * terms.exchange_rate)
+        unit_price = _ten_decimals(steps[-1].amount)
+        told_here: dict[str, Any] = {"steps": [step.as_json() for step in steps], "unit_price": plain(unit_price)}
+        if terms.mode:
+            upper = None if tier.upper is None else plain(tier.upper)
+            told_here["tier"] = {"mode": terms.mode, "from": plain(tier.lower), "to": upper}
+        told_cost = {
+            "unit_cost": plain(tier.cost),
+            "currency": terms.currency,
+            "exchange_rate": plain(terms.exchange_rate),
+            "amount_currency": terms.base_currency,
+        }
+        return _TierPrice(tier, unit_price, tier.cost * terms.exchange_rate, told_here, told_cost)
 
 
 def rate(usage: Iterable[Measured], tariff: Tariff, stretch: Stretch) -> Rated:
@@ -315,7 +332,7 @@ def _charges(
         "aggregation": aggregation.value,
         "measurement_unit": first.measurement_unit,
         "measured": plain(_ten_decimals(measured)),
-        "divisor": plain(unit.divisor),
+        "divisor": unit.divisor_text,
         "unit": terms.unit,
         "level": tariff.chain.level.value,
         "rate": {"card": terms.card, "edition": terms.edition, "currency": terms.currency},
@@ -367,25 +384,9 @@ def _charge(
 ) -> Charge:
     net = quantity * price.unit_price
     cost = None if chain.level is Level.RETAIL else quantity * price.base_cost
-    told_here = {
-        **working,
-        "quantity": plain(quantity),
-        "steps": price.steps,
-        "unit_price": plain(price.unit_price),
-        "net_unrounded": plain(net),
-    }
-    if terms.mode:
-        tier = price.tier
-        upper = None if tier.upper is None else plain(tier.upper)
-        told_here["tier"] = {"mode": terms.mode, "from": plain(tier.lower), "to": upper}
+    told_here = {**working, **price.told, "quantity": plain(quantity), "net_unrounded": plain(net)}
     if cost is not None:
-        told_here["cost"] = {
-            "unit_cost": plain(price.tier.cost),
-            "currency": terms.currency,
-            "exchange_rate": plain(terms.exchange_rate),
-            "amount": plain(cost),
-            "amount_currency": terms.base_currency,
-        }
+        told_here["cost"] = {**price.told_cost, "amount": plain(cost)}
     tier_part = f"above {plain(price.tier.lower)}" if terms.mode == "graduated" and price.tier.lower else ""
     part = f"{stretch} {tier_part}".strip()
     return Charge(terms.item, first.edition, quantity, terms.unit, price.unit_price, net, cost, told_here, part, readings)

@@ -276,13 +276,27 @@ def lines_due(
     part = one.billed_part(fallback) or fallback
     lines: list[Line] = []
     items: Iterable[Item] = charges if not billed else {*charges, *billed}
+    taxed = {group: _taxed(treated.taxes(of_group)) for group, of_group in taxes.items()}
     for item in sorted(items):
         dated = charges.get(item)
         group = dated.product_group if dated else _group_of(one, item, part)
-        charged_taxes = treated.taxes(taxes.get(group, ()))
         found = adjusting.lines_due(dated.charge if dated else None, billed.get(item, ()), charged.currency)
-        lines += [_line(one, item, dated, due, part, group, charged_taxes) for due in found]
+        lines += [_line(one, item, dated, due, part, group, taxed.get(group, _UNTAXED)) for due in found]
     return lines
+
+
+class _Taxed(NamedTuple):
+    """The taxes of a line as its working tells them, and their percents together."""
+
+    told: list[list[str]]
+    percent: Decimal
+
+
+_UNTAXED = _Taxed([], Decimal(0))
+
+
+def _taxed(taxes: tuple[TaxTerms, ...]) -> _Taxed:
+    return _Taxed([[tax.name, plain(tax.percent)] for tax in taxes], sum((tax.percent for tax in taxes), Decimal(0)))
 
 
 def _group_of(one: sold.Sold, item: Item, part: Period) -> int:
@@ -308,13 +322,13 @@ def _line(
     due: Due,
     part: Period,
     group: int,
-    taxes: tuple[TaxTerms, ...],
+    taxed: _Taxed,
 ) -> Line:
     plan = one.phases[-1].plan_name
     working = {
         **due.working,
         "kind": due.kind.value,
-        "taxes": [[tax.name, plain(tax.percent)] for tax in taxes],
+        "taxes": taxed.told,
         "consumer": one.consumer_name,
         "plan": plan,
     }
@@ -328,6 +342,6 @@ def _line(
         description=describe(item.item, item.edition, due.working, kind=due.kind, plan=plan),
         days=dated.days if dated else part,
         due=due,
-        tax_percent=sum((tax.percent for tax in taxes), Decimal(0)),
+        tax_percent=taxed.percent,
         working=working,
     )
