@@ -7,70 +7,151 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0003_api_tokens_and_invitations'),
+        ("accounts", "0003_api_tokens_and_invitations"),
     ]
 
     operations = [
         pgtrigger.migrations.RemoveTrigger(
-            model_name='organization',
-            name='insert_insert',
+            model_name="organization",
+            name="insert_insert",
         ),
         pgtrigger.migrations.RemoveTrigger(
-            model_name='organization',
-            name='update_update',
+            model_name="organization",
+            name="update_update",
         ),
         migrations.AddField(
-            model_name='organization',
-            name='ledger_code',
-            field=models.CharField(blank=True, help_text='In your accounting; empty: its number here.', max_length=20, verbose_name='debtor account'),
+            model_name="organization",
+            name="ledger_code",
+            field=models.CharField(
+                blank=True, help_text="In your accounting; empty: its number here.", max_length=20, verbose_name="debtor account"
+            ),
         ),
         migrations.AddField(
-            model_name='organization',
-            name='tax_exemption_reason',
-            field=models.CharField(blank=True, help_text='Printed on its invoices where it is exempt, for example the law that says so.', max_length=300),
+            model_name="organization",
+            name="tax_exemption_reason",
+            field=models.CharField(
+                blank=True,
+                help_text="Printed on its invoices where it is exempt, for example the law that says so.",
+                max_length=300,
+            ),
         ),
         migrations.AddField(
-            model_name='organization',
-            name='tax_treatment',
-            field=models.CharField(choices=[('automatic', 'Automatic, by country and VAT id'), ('taxed', 'Always taxed'), ('reverse_charge', 'Reverse charge'), ('exempt', 'Exempt')], default='automatic', help_text='How what it buys is taxed; automatic goes by the countries and the VAT id.', max_length=20),
+            model_name="organization",
+            name="tax_treatment",
+            field=models.CharField(
+                choices=[
+                    ("automatic", "Automatic, by country and VAT id"),
+                    ("taxed", "Always taxed"),
+                    ("reverse_charge", "Reverse charge"),
+                    ("exempt", "Exempt"),
+                ],
+                default="automatic",
+                help_text="How what it buys is taxed; automatic goes by the countries and the VAT id.",
+                max_length=20,
+            ),
         ),
         migrations.AddField(
-            model_name='organizationevent',
-            name='ledger_code',
-            field=models.CharField(blank=True, help_text='In your accounting; empty: its number here.', max_length=20, verbose_name='debtor account'),
+            model_name="organizationevent",
+            name="ledger_code",
+            field=models.CharField(
+                blank=True, help_text="In your accounting; empty: its number here.", max_length=20, verbose_name="debtor account"
+            ),
         ),
         migrations.AddField(
-            model_name='organizationevent',
-            name='tax_exemption_reason',
-            field=models.CharField(blank=True, help_text='Printed on its invoices where it is exempt, for example the law that says so.', max_length=300),
+            model_name="organizationevent",
+            name="tax_exemption_reason",
+            field=models.CharField(
+                blank=True,
+                help_text="Printed on its invoices where it is exempt, for example the law that says so.",
+                max_length=300,
+            ),
         ),
         migrations.AddField(
-            model_name='organizationevent',
-            name='tax_treatment',
-            field=models.CharField(choices=[('automatic', 'Automatic, by country and VAT id'), ('taxed', 'Always taxed'), ('reverse_charge', 'Reverse charge'), ('exempt', 'Exempt')], default='automatic', help_text='How what it buys is taxed; automatic goes by the countries and the VAT id.', max_length=20),
+            model_name="organizationevent",
+            name="tax_treatment",
+            field=models.CharField(
+                choices=[
+                    ("automatic", "Automatic, by country and VAT id"),
+                    ("taxed", "Always taxed"),
+                    ("reverse_charge", "Reverse charge"),
+                    ("exempt", "Exempt"),
+                ],
+                default="automatic",
+                help_text="How what it buys is taxed; automatic goes by the countries and the VAT id.",
+                max_length=20,
+            ),
         ),
         migrations.AlterField(
-            model_name='apitoken',
-            name='scopes',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('catalog:read', 'Read plans and prices'), ('partner:read', 'Read partner prices'), ('partner:write', 'Change partner prices'), ('usage:read', 'Read usage and estimates'), ('invoices:read', 'Read invoices, credit notes and payments')], max_length=30), help_text='What it may be used for.', size=None),
+            model_name="apitoken",
+            name="scopes",
+            field=django.contrib.postgres.fields.ArrayField(
+                base_field=models.CharField(
+                    choices=[
+                        ("catalog:read", "Read plans and prices"),
+                        ("partner:read", "Read partner prices"),
+                        ("partner:write", "Change partner prices"),
+                        ("usage:read", "Read usage and estimates"),
+                        ("invoices:read", "Read invoices, credit notes and payments"),
+                    ],
+                    max_length=30,
+                ),
+                help_text="What it may be used for.",
+                size=None,
+            ),
         ),
         migrations.AlterField(
-            model_name='apitokenevent',
-            name='scopes',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('catalog:read', 'Read plans and prices'), ('partner:read', 'Read partner prices'), ('partner:write', 'Change partner prices'), ('usage:read', 'Read usage and estimates'), ('invoices:read', 'Read invoices, credit notes and payments')], max_length=30), help_text='What it may be used for.', size=None),
+            model_name="apitokenevent",
+            name="scopes",
+            field=django.contrib.postgres.fields.ArrayField(
+                base_field=models.CharField(
+                    choices=[
+                        ("catalog:read", "Read plans and prices"),
+                        ("partner:read", "Read partner prices"),
+                        ("partner:write", "Change partner prices"),
+                        ("usage:read", "Read usage and estimates"),
+                        ("invoices:read", "Read invoices, credit notes and payments"),
+                    ],
+                    max_length=30,
+                ),
+                help_text="What it may be used for.",
+                size=None,
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='organization',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "accounts_organizationevent" ("address_line1", "address_line2", "billing_email", "city", "country", "created_at", "currency", "facts_changed_at", "id", "kind", "language", "ledger_code", "name", "number", "orders_execute_automatically", "parent_id", "payment_details", "payment_terms_days", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postcode", "sign_up_is_open", "tax_exemption_reason", "tax_id", "tax_treatment", "time_zone") VALUES (NEW."address_line1", NEW."address_line2", NEW."billing_email", NEW."city", NEW."country", NEW."created_at", NEW."currency", NEW."facts_changed_at", NEW."id", NEW."kind", NEW."language", NEW."ledger_code", NEW."name", NEW."number", NEW."orders_execute_automatically", NEW."parent_id", NEW."payment_details", NEW."payment_terms_days", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."postcode", NEW."sign_up_is_open", NEW."tax_exemption_reason", NEW."tax_id", NEW."tax_treatment", NEW."time_zone"); RETURN NULL;', hash='cace609d6040371dd74a5c90889a6bd95c164450', operation='INSERT', pgid='pgtrigger_insert_insert_6d17a', table='accounts_organization', when='AFTER')),
+            model_name="organization",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "accounts_organizationevent" ("address_line1", "address_line2", "billing_email", "city", "country", "created_at", "currency", "facts_changed_at", "id", "kind", "language", "ledger_code", "name", "number", "orders_execute_automatically", "parent_id", "payment_details", "payment_terms_days", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postcode", "sign_up_is_open", "tax_exemption_reason", "tax_id", "tax_treatment", "time_zone") VALUES (NEW."address_line1", NEW."address_line2", NEW."billing_email", NEW."city", NEW."country", NEW."created_at", NEW."currency", NEW."facts_changed_at", NEW."id", NEW."kind", NEW."language", NEW."ledger_code", NEW."name", NEW."number", NEW."orders_execute_automatically", NEW."parent_id", NEW."payment_details", NEW."payment_terms_days", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."postcode", NEW."sign_up_is_open", NEW."tax_exemption_reason", NEW."tax_id", NEW."tax_treatment", NEW."time_zone"); RETURN NULL;',
+                    hash="cace609d6040371dd74a5c90889a6bd95c164450",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_6d17a",
+                    table="accounts_organization",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='organization',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "accounts_organizationevent" ("address_line1", "address_line2", "billing_email", "city", "country", "created_at", "currency", "facts_changed_at", "id", "kind", "language", "ledger_code", "name", "number", "orders_execute_automatically", "parent_id", "payment_details", "payment_terms_days", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postcode", "sign_up_is_open", "tax_exemption_reason", "tax_id", "tax_treatment", "time_zone") VALUES (NEW."address_line1", NEW."address_line2", NEW."billing_email", NEW."city", NEW."country", NEW."created_at", NEW."currency", NEW."facts_changed_at", NEW."id", NEW."kind", NEW."language", NEW."ledger_code", NEW."name", NEW."number", NEW."orders_execute_automatically", NEW."parent_id", NEW."payment_details", NEW."payment_terms_days", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."postcode", NEW."sign_up_is_open", NEW."tax_exemption_reason", NEW."tax_id", NEW."tax_treatment", NEW."time_zone"); RETURN NULL;', hash='1c1e679591c0a87908b4594831761d6febc680eb', operation='UPDATE', pgid='pgtrigger_update_update_df7c2', table='accounts_organization', when='AFTER')),
+            model_name="organization",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "accounts_organizationevent" ("address_line1", "address_line2", "billing_email", "city", "country", "created_at", "currency", "facts_changed_at", "id", "kind", "language", "ledger_code", "name", "number", "orders_execute_automatically", "parent_id", "payment_details", "payment_terms_days", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postcode", "sign_up_is_open", "tax_exemption_reason", "tax_id", "tax_treatment", "time_zone") VALUES (NEW."address_line1", NEW."address_line2", NEW."billing_email", NEW."city", NEW."country", NEW."created_at", NEW."currency", NEW."facts_changed_at", NEW."id", NEW."kind", NEW."language", NEW."ledger_code", NEW."name", NEW."number", NEW."orders_execute_automatically", NEW."parent_id", NEW."payment_details", NEW."payment_terms_days", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."postcode", NEW."sign_up_is_open", NEW."tax_exemption_reason", NEW."tax_id", NEW."tax_treatment", NEW."time_zone"); RETURN NULL;',
+                    hash="1c1e679591c0a87908b4594831761d6febc680eb",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_df7c2",
+                    table="accounts_organization",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='organization',
-            constraint=models.CheckConstraint(condition=models.Q(('tax_treatment__in', ['automatic', 'taxed', 'reverse_charge', 'exempt'])), name='organization_tax_treatment_known'),
+            model_name="organization",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("tax_treatment__in", ["automatic", "taxed", "reverse_charge", "exempt"])),
+                name="organization_tax_treatment_known",
+            ),
         ),
     ]

@@ -206,9 +206,7 @@ def _pass(run: BillingRun, *, at: datetime, tell: Tell | None) -> None:
             raise _Interrupted("The run was stopped.")
 
     try:
-        runs.run_billing(
-            seller_id=run.seller_id, period=run.period, at=at, after_batch=after_batch, lanes=settings.BILLING_LANES
-        )
+        runs.run_billing(seller_id=run.seller_id, period=run.period, at=at, after_batch=after_batch, lanes=settings.BILLING_LANES)
     except _Interrupted:
         logger.info("billing run interrupted", extra={"run": run.pk})
     except DomainError as refusal:
