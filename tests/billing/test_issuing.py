@@ -164,7 +164,7 @@ def test_killed_between_two_invoices_the_next_worker_goes_on_without_gap_or_doub
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status)
     with connection.cursor() as cursor:  # PostgreSQL notices a killed client at its next read
-        cursor.execute("SET lock_timeout = '10s'")
+        cursor.execute("SET lock_timeout = '60s'")
         cursor.execute("SELECT pg_advisory_lock(%s, %s)", [ISSUING, run.pk])
         cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [ISSUING, run.pk])
         cursor.execute("RESET lock_timeout")

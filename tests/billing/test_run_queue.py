@@ -274,9 +274,9 @@ def die(*_: Any, **__: Any) -> None:
 
 
 def until_its_lock_is_free(run: BillingRun) -> None:
-    """PostgreSQL notices a killed client at its next read; wait for that, ten seconds at most."""
+    """PostgreSQL notices a killed client at its next read; wait for that, a minute at most."""
     with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = '10s'")
+        cursor.execute("SET lock_timeout = '60s'")
         cursor.execute("SELECT pg_advisory_lock(%s, %s)", [BILLING_RUN, run.pk])
         cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [BILLING_RUN, run.pk])
         cursor.execute("RESET lock_timeout")

@@ -355,9 +355,9 @@ def _hold_line_in_another_process(line_id):
 
 
 def _until_the_lock_is_free(line_id):
-    """PostgreSQL notices a killed client at its next read; wait for that, ten seconds at most."""
+    """PostgreSQL notices a killed client at its next read; wait for that, a minute at most."""
     with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = '10s'")
+        cursor.execute("SET lock_timeout = '60s'")
         cursor.execute("SELECT pg_advisory_lock(%s, %s)", [execution.ORDER_LINE, line_id])
         cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [execution.ORDER_LINE, line_id])
         cursor.execute("RESET lock_timeout")
