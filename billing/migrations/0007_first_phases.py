@@ -1,10 +1,14 @@
-"""Subscriptions that began before there were phases get their first one: plan, quantity, term and quota as they are now."""
+"""
+Subscriptions that began before there were phases get their first one: plan, quantity, term and quota as they are now. Runs that
+finished went through all accounts from their start on.
+"""
 
 from decimal import Decimal
 
 from django.apps.registry import Apps
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models import F
 
 GIB = 1024**3
 
@@ -42,10 +46,18 @@ def begin_first_phases(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> N
     )
 
 
+def tell_when_runs_looked(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    runs = apps.get_model("billing", "BillingRun").objects
+    runs.filter(status="finished", computed_at__isnull=True).update(computed_at=F("started_at"))
+
+
 class Migration(migrations.Migration):
     dependencies = [
         ("billing", "0006_money_in_full"),
         ("provisioning", "0004_storage_capacity"),
     ]
 
-    operations = [migrations.RunPython(begin_first_phases, migrations.RunPython.noop)]
+    operations = [
+        migrations.RunPython(begin_first_phases, migrations.RunPython.noop),
+        migrations.RunPython(tell_when_runs_looked, migrations.RunPython.noop),
+    ]
