@@ -276,6 +276,7 @@ class ServiceFactory(DjangoModelFactory[Service]):
 class SubscriptionFactory(DjangoModelFactory[Subscription]):
     class Meta:
         model = Subscription
+        skip_postgeneration_save = True  # the phase is a row of its own
 
     number = factory.Sequence(lambda n: f"S{5000 + n}")
     service = factory.SubFactory(ServiceFactory)
