@@ -92,6 +92,8 @@ def renew_due(*, at: datetime) -> int:
             issued += len(renew(subscription_id=pk, at=at))
         except DomainError as refusal:
             logger.warning("subscription not renewed", extra={"subscription": pk, "reason": str(refusal)})
+        except Exception:  # whatever is wrong with one keeps nobody else waiting
+            logger.exception("subscription not renewed", extra={"subscription": pk})
     return issued
 
 

@@ -22,6 +22,7 @@ from common.locks import Busy, alone
 from tests import factories
 from tests.billing.making import GIB, NOVEMBER_1, OCTOBER, rate_card, subscribe, use
 from tests.conftest import Personas
+from tests.killing import until_free
 
 pytestmark = pytest.mark.django_db
 ON = date(2026, 11, 2)
@@ -163,11 +164,7 @@ def test_killed_between_two_invoices_the_next_worker_goes_on_without_gap_or_doub
             os._exit(1)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status)
-    with connection.cursor() as cursor:  # PostgreSQL notices a killed client at its next read
-        cursor.execute("SET lock_timeout = '60s'")
-        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [ISSUING, run.pk])
-        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [ISSUING, run.pk])
-        cursor.execute("RESET lock_timeout")
+    until_free(ISSUING, run.pk)
     assert numbers() == ["INV-2026-00001", None, None]
 
     with alone(ISSUING, run.pk):

@@ -23,6 +23,7 @@ from common.periods import Period
 from tests import factories
 from tests.billing.making import GIB, NOVEMBER_1, OCTOBER, rate_card, subscribe, use
 from tests.conftest import Personas
+from tests.killing import until_free
 
 pytestmark = pytest.mark.django_db
 LAST_DAY = [date(2026, 10, 31)]
@@ -273,15 +274,6 @@ def die(*_: Any, **__: Any) -> None:
     signal.pause()
 
 
-def until_its_lock_is_free(run: BillingRun) -> None:
-    """PostgreSQL notices a killed client at its next read; wait for that, a minute at most."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = '60s'")
-        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [BILLING_RUN, run.pk])
-        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [BILLING_RUN, run.pk])
-        cursor.execute("RESET lock_timeout")
-
-
 RULES = Rules(above={"EUR": Decimal(5)})
 
 
@@ -319,7 +311,7 @@ def test_killed_anywhere_and_resumed_it_is_as_if_undisturbed(
     for point in ("after a batch", "in a batch", "while holding", "before finishing"):
         run = ask(personas.msp, rules=RULES)
         in_a_child_that_is_killed(lambda point=point, run=run: killed_at(point, run))
-        until_its_lock_is_free(run)
+        until_free(BILLING_RUN, run.pk)
         run.refresh_from_db()
         assert run.status == "running", point
         assert run_queue.sweep(at=NOVEMBER_1 + timedelta(minutes=2)) == 1

@@ -84,8 +84,12 @@ def test_who_pays_in_francs_is_invoiced_in_francs(summary):
 def test_a_plan_of_fixed_price_is_billed_a_twelfth_of_its_year(summary):
     [invoice] = next(order for order in summary["orders"] if order["consumer"] == "Elbe Verlag GmbH")["invoices"]
 
-    assert [(line["item"], line["net"]) for line in invoice["lines"]] == [("subscription", "16.58")]  # 199.00 / 12
-    assert Decimal(invoice["gross"]) == Decimal("19.73")
+    overage, subscription = sorted(invoice["lines"], key=lambda line: line["item"])
+    assert (subscription["item"], subscription["net"]) == ("subscription", "16.58")  # 199.00 / 12
+    assert overage["item"] == "overage"  # it uses more than its 50 GB
+    above = (Decimal(overage["quantity"]) * Decimal(overage["unit_price"])).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    assert (overage["net"], overage["unit_price"]) == (str(above), "0.4")
+    assert Decimal(invoice["gross"]) == ((Decimal("16.58") + above) * Decimal("1.19")).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def test_the_pdf_shows_the_number_and_the_total(summary):
