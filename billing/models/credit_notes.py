@@ -1,29 +1,15 @@
 """Credit notes: what a seller gives back of an issued invoice, whole or by line, and never more than is left of it."""
 
-from decimal import Decimal
-from typing import Any, Self
-
 import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import Organization
-from billing.models.invoices import Invoice, InvoiceLine, TaxTotal
+from billing.models.invoices import Invoice, InvoiceLine, TaxTotal, tax_totals_of
+from billing.models.parties import PartiesQuerySet
 from catalog.models import Venture
 from common.fields import AmountField, QuantityField, UnitPriceField
-from common.querysets import LockingQuerySet
-
-
-class CreditNoteQuerySet(LockingQuerySet["CreditNote"]):
-    def visible_to(self, user: Any) -> Self:
-        """Staff see all, a buyer its own, a reseller also those it gave."""
-        if not user.is_authenticated:
-            return self.none()
-        if user.is_staff:
-            return self
-        own = Organization.objects.filter(memberships__user=user)
-        return self.filter(Q(seller__in=own) | Q(buyer__in=own))
 
 
 class CreditNote(models.Model):
@@ -53,7 +39,7 @@ class CreditNote(models.Model):
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 
-    objects = CreditNoteQuerySet.as_manager()
+    objects = PartiesQuerySet.as_manager()
 
     class Meta:
         ordering = ["-issued_on", "-pk"]
@@ -69,7 +55,7 @@ class CreditNote(models.Model):
     @property
     def tax_totals(self) -> list[TaxTotal]:
         """Return `taxes` as numbers."""
-        return [TaxTotal(tax["name"], Decimal(tax["percent"]), Decimal(tax["net"]), Decimal(tax["tax"])) for tax in self.taxes]
+        return tax_totals_of(self.taxes)
 
 
 class CreditNoteLine(models.Model):

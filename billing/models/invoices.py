@@ -141,6 +141,11 @@ class TaxTotal(NamedTuple):
     tax: Decimal
 
 
+def tax_totals_of(taxes: list[dict[str, str]]) -> list[TaxTotal]:
+    """Return the taxes of a document as numbers."""
+    return [TaxTotal(tax["name"], Decimal(tax["percent"]), Decimal(tax["net"]), Decimal(tax["tax"])) for tax in taxes]
+
+
 @pghistory.track()
 class Invoice(StatefulModel):
     """What a buyer owes a seller for a period. Issuing numbers it and freezes it; a trigger refuses every later change."""
@@ -226,7 +231,7 @@ class Invoice(StatefulModel):
     @property
     def tax_totals(self) -> list[TaxTotal]:
         """Return `taxes` as numbers."""
-        return [TaxTotal(tax["name"], Decimal(tax["percent"]), Decimal(tax["net"]), Decimal(tax["tax"])) for tax in self.taxes]
+        return tax_totals_of(self.taxes)
 
 
 class InvoiceLine(models.Model):

@@ -1,6 +1,6 @@
 """Payments: what came in, and which invoices it pays."""
 
-from typing import Any, Self
+from typing import Self
 
 import pghistory
 import pgtrigger
@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import Organization
 from billing.models.invoices import Invoice
+from billing.models.parties import PartiesQuerySet
 from common.fields import AmountField
 from common.querysets import LockingQuerySet
 
@@ -43,16 +44,7 @@ class BankStatement(models.Model):
         return self.file_name
 
 
-class PaymentQuerySet(LockingQuerySet["Payment"]):
-    def visible_to(self, user: Any) -> Self:
-        """Staff see all, a payer its own, a reseller also what its customers paid it."""
-        if not user.is_authenticated:
-            return self.none()
-        if user.is_staff:
-            return self
-        own = Organization.objects.filter(memberships__user=user)
-        return self.filter(Q(seller__in=own) | Q(buyer__in=own))
-
+class PaymentQuerySet(PartiesQuerySet["Payment"]):
     def standing(self) -> Self:
         """Payments that were not taken back."""
         return self.filter(reversed_at__isnull=True)

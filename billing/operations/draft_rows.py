@@ -36,7 +36,7 @@ def write(run: BillingRun, seller: Organization, buyers: list[int], bills: list[
     drafted: list[tuple[Invoice, Bill]] = []
     for key, bill in wanted.items():
         if (draft := drafts.get(key)) is None:
-            draft = _new_draft(run, seller, bill, at=at)
+            draft = _new_draft(seller, bill, kind=Invoice.Kind.MONTHLY, period=run.period, run=run, at=at)
             new.append(draft)
         elif _is_taxed_the_same(draft, bill) and _say_the_same(bill.lines, present[draft.pk]):
             continue
@@ -157,17 +157,7 @@ def write_one(
     *, seller: Organization, bill: Bill, kind: str, period: Period, run: BillingRun | None = None, at: datetime
 ) -> Invoice:
     """Write one document, a draft of ``kind`` for ``period`` with the lines of ``bill``; the caller has locked the buyer."""
-    draft = Invoice(
-        kind=kind,
-        seller=seller,
-        buyer_id=bill.buyer_id,
-        venture_id=bill.venture_id,
-        run=run,
-        currency=bill.currency,
-        period_start=period.start,
-        period_end=period.end,
-        created_at=at,
-    )
+    draft = _new_draft(seller, bill, kind=kind, period=period, run=run, at=at)
     _total(draft, bill)
     draft.save(force_insert=True)
     _copy([(draft, bill)])
@@ -179,15 +169,16 @@ def _remove(drafts: list[Invoice]) -> None:
         Invoice.objects.filter(pk__in=[draft.pk for draft in drafts]).delete()
 
 
-def _new_draft(run: BillingRun, seller: Organization, bill: Bill, *, at: datetime) -> Invoice:
+def _new_draft(seller: Organization, bill: Bill, *, kind: str, period: Period, run: BillingRun | None, at: datetime) -> Invoice:
     return Invoice(
+        kind=kind,
         seller=seller,
         buyer_id=bill.buyer_id,
         venture_id=bill.venture_id,
         run=run,
         currency=bill.currency,
-        period_start=run.period_start,
-        period_end=run.period_end,
+        period_start=period.start,
+        period_end=period.end,
         created_at=at,
     )
 

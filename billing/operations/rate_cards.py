@@ -19,7 +19,7 @@ from billing import sheet_format as empty_sheet
 from billing import sheets
 from billing.models import Rate, RateCard, RateCardDraft
 from billing.operations.exchange_rates import require_currency, require_rate
-from billing.queries.rate_cards import as_json, card_in_force, known_items, rows_of
+from billing.queries.rate_cards import as_json, card_in_force, known_items, rate_of, rows_of
 from billing.sheets import Sheet, SheetRow
 from catalog.models import ProductGroup
 from common.errors import DomainError, FieldRefused
@@ -235,24 +235,8 @@ def _next_version(draft: RateCardDraft, rows: Iterable[SheetRow], *, by: User | 
         imported_by=by,
         imported_at=at,
     )
-    Rate.objects.bulk_create((_rate(card, row) for row in rows), batch_size=1000)
+    Rate.objects.bulk_create((rate_of(card, row) for row in rows), batch_size=1000)
     return card
-
-
-def _rate(card: RateCard, row: SheetRow) -> Rate:
-    return Rate(
-        rate_card=card,
-        item=row.item,
-        edition=row.edition,
-        unit=row.unit,
-        cost=row.cost,
-        price=row.price,
-        aggregation=row.aggregation,
-        tier_from=row.tier_from,
-        tier_to=row.tier_to,
-        tier_mode=row.tier_mode,
-        line=row.line,
-    )
 
 
 def _says_the_same(one: RateCard | RateCardDraft, other: RateCardDraft) -> bool:

@@ -57,6 +57,23 @@ def rows_of(draft: RateCardDraft) -> list[SheetRow]:
     return [_row(told) for told in draft.rows]
 
 
+def rate_of(card: RateCard, row: SheetRow) -> Rate:
+    """Return what ``row`` says as a rate of ``card``, not saved."""
+    return Rate(
+        rate_card=card,
+        item=row.item,
+        edition=row.edition,
+        unit=row.unit,
+        cost=row.cost,
+        price=row.price,
+        aggregation=row.aggregation,
+        tier_from=row.tier_from,
+        tier_to=row.tier_to,
+        tier_mode=row.tier_mode,
+        line=row.line,
+    )
+
+
 def as_json(rows: Iterable[SheetRow]) -> list[list[Any]]:
     """Return rows as a draft keeps them: plain JSON, numbers as decimal strings."""
     return [

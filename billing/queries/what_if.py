@@ -19,7 +19,7 @@ from billing.card_changes import percent_of
 from billing.models import Rate, RateCard, RateCardDraft, Subscription
 from billing.queries import rating_inputs, sold
 from billing.queries.charging import Charged, Seen, charges
-from billing.queries.rate_cards import card_in_force, rows_of
+from billing.queries.rate_cards import card_in_force, rate_of, rows_of
 from billing.queries.rating_inputs import Card, PriceBook
 from billing.queries.sold import Sold
 from catalog.models import Plan, ProductGroup
@@ -106,22 +106,7 @@ def draft_tried(draft: RateCardDraft, period: Period) -> OtherCard:
         base_currency=draft.base_currency,
         exchange_rate=draft.exchange_rate,
     )
-    rates = [
-        Rate(
-            rate_card=card,
-            item=row.item,
-            edition=row.edition,
-            unit=row.unit,
-            cost=row.cost,
-            price=row.price,
-            aggregation=row.aggregation,
-            tier_from=row.tier_from,
-            tier_to=row.tier_to,
-            tier_mode=row.tier_mode,
-            line=row.line,
-        )
-        for row in rows_of(draft)
-    ]
+    rates = [rate_of(card, row) for row in rows_of(draft)]
     present = _held_against(draft.product_group_id, period, draft.card)
     return OtherCard(draft.product_group, period, _as_billing_uses_it(card, rates, str(draft)), present)
 

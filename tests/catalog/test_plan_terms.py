@@ -80,7 +80,11 @@ def test_a_minimum_is_set_by_currency_and_removed(desk: Client, plan: Plan) -> N
         ({"part": "allowance", "item": SERVERS, "quantity": "0"}, "allowance", "quantity"),
         ({"part": "allowance", "item": SERVERS, "quantity": "-5"}, "allowance", "quantity"),
         ({"part": "allowance", "item": SERVERS, "quantity": "many"}, "allowance", "quantity"),
-        ({"part": "commitment", "currency": "XXX", "amount": "5"}, "commitment", "currency"),
+        (
+            {"part": "commitment", "currency": "XXX", "amount": "5"},
+            "commitment",
+            "currency",
+        ),  # the code of ISO 4217 for no currency
         ({"part": "commitment", "currency": "EUR", "amount": "0"}, "commitment", "amount"),
         ({"part": "commitment", "currency": "JPY", "amount": "1.5"}, "commitment", "amount"),
         ({"part": "commitment", "currency": "EUR", "amount": "99999999"}, "commitment", "amount"),

@@ -1,0 +1,21 @@
+"""Who may see what stands between a seller and a buyer."""
+
+from typing import Any, Self
+
+from django.db.models import Q
+
+from accounts.models import Organization
+from common.querysets import LockingQuerySet, Row
+
+
+class PartiesQuerySet(LockingQuerySet[Row]):
+    """Rows with a ``seller`` and a ``buyer`` that both may see from their first moment."""
+
+    def visible_to(self, user: Any) -> Self:
+        """Staff see all, everybody else what their organizations sold or bought."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_staff:
+            return self
+        own = Organization.objects.filter(memberships__user=user)
+        return self.filter(Q(seller__in=own) | Q(buyer__in=own))
