@@ -1,7 +1,5 @@
 """Issuing the drafts of a run together, by a worker."""
 
-import os
-import signal
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
@@ -22,7 +20,7 @@ from common.locks import Busy, alone
 from tests import factories
 from tests.billing.making import GIB, NOVEMBER_1, OCTOBER, rate_card, subscribe, use
 from tests.conftest import Personas
-from tests.killing import until_free
+from tests.killing import die, in_a_child_that_is_killed, until_free
 
 pytestmark = pytest.mark.django_db
 ON = date(2026, 11, 2)
@@ -156,14 +154,7 @@ def test_killed_between_two_invoices_the_next_worker_goes_on_without_gap_or_doub
 ) -> None:
     queue_issuing(run_id=run.pk, on=ON, by=None, at=NOVEMBER_1)
     nobody_rings.clear()
-    connection.close()
-    if (child := os.fork()) == 0:
-        try:
-            issue_off(run.pk, at=NOVEMBER_1, tell=lambda issued, total: os.kill(os.getpid(), signal.SIGKILL))
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status)
+    in_a_child_that_is_killed(lambda: issue_off(run.pk, at=NOVEMBER_1, tell=die))
     until_free(ISSUING, run.pk)
     assert numbers() == ["INV-2026-00001", None, None]
 

@@ -1,9 +1,6 @@
 """Runs outside the request: asked for, worked off, stopped, taken up again after their worker has died."""
 
-import os
-import signal
 import threading
-from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,7 +20,7 @@ from common.periods import Period
 from tests import factories
 from tests.billing.making import GIB, NOVEMBER_1, OCTOBER, rate_card, subscribe, use
 from tests.conftest import Personas
-from tests.killing import until_free
+from tests.killing import die, in_a_child_that_is_killed, until_free
 
 pytestmark = pytest.mark.django_db
 LAST_DAY = [date(2026, 10, 31)]
@@ -255,23 +252,6 @@ def nobody_rings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     rung: list[int] = []
     monkeypatch.setattr(run_queue, "after_commit", lambda name, run_id: rung.append(run_id))
     return rung
-
-
-def in_a_child_that_is_killed(work: Callable[[], object]) -> None:
-    """Do ``work``, which kills its process by SIGKILL, in a process of its own."""
-    connection.close()
-    if (child := os.fork()) == 0:
-        try:
-            work()
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), f"The worker ended with {status} instead of being killed."
-
-
-def die(*_: Any, **__: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-    signal.pause()
 
 
 RULES = Rules(above={"EUR": Decimal(5)})

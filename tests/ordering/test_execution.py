@@ -20,6 +20,7 @@ from ordering.operations import execution, orders
 from provisioning.acronis.errors import AcronisError, CircuitOpen, TransportFailed
 from provisioning.models import Service
 from provisioning.operations import converging
+from tests.killing import until_free
 from tests.ordering.conftest import AT
 
 pytestmark = pytest.mark.django_db
@@ -330,7 +331,7 @@ def test_a_killed_worker_frees_its_line_for_the_next(shop, vendor_answers, nobod
 
     os.kill(worker, signal.SIGKILL)
     os.waitpid(worker, 0)
-    _until_the_lock_is_free(line.pk)
+    until_free(execution.ORDER_LINE, line.pk)
 
     assert execution.sweep(at=AT) == 1
     assert nobody_rings == [line.pk]
@@ -352,12 +353,3 @@ def _hold_line_in_another_process(line_id):
     os.close(ready)
     os.close(tell)
     return child
-
-
-def _until_the_lock_is_free(line_id):
-    """PostgreSQL notices a killed client at its next read; wait for that, a minute at most."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = '60s'")
-        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [execution.ORDER_LINE, line_id])
-        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [execution.ORDER_LINE, line_id])
-        cursor.execute("RESET lock_timeout")
