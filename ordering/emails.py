@@ -41,7 +41,7 @@ def _put_into_outbox(order: Order, name: str, *, subject: str) -> None:
     if order.purchase_order:
         context["facts"].append(("Your reference", order.purchase_order))
     mail.send(
-        recipients=[order.placed_by.email],
+        recipients=[order.placed_by.email if order.placed_by else order.buyer.billing_email],
         # post_office renders what it is given as a template; handing the finished texts over as values keeps a customer
         # called "{% now %}" a name.
         subject="{{ subject|safe }}",

@@ -1,4 +1,4 @@
-"""The people of the house, and the vendor in process."""
+"""The database of the run, the people of the house, and the vendor in process."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,16 +7,40 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
-from django.test import Client
+from django.db import connection
+from django.test import Client, TransactionTestCase
 from flask.testing import FlaskClient
+from pytest_django import DjangoDbBlocker
 
 from accounts.models import Membership, Organization, User
 from provisioning import vendor
 from provisioning.models import ServiceManager
-from provisioning.operations import connection
+from provisioning.operations import connection as vendor_connection
 from sandbox import create_app
 from tests import factories
+from tests.database import FreshRows, migrated_template
 from tests.provisioning.acronis.in_process import InProcess
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_use_migrations: bool, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Let the test database be copied from a migrated one instead of migrating an empty one."""
+    if django_db_use_migrations:
+        with django_db_blocker.unblock():
+            connection.settings_dict["TEST"]["TEMPLATE"] = migrated_template()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Make the test database; after a test that commits it is put back as it was."""
+    with pytest.MonkeyPatch.context() as patch:
+        with django_db_blocker.unblock():
+            if FreshRows.can_be_restored():
+                fresh = FreshRows()
+                patch.setattr(TransactionTestCase, "_fixture_teardown", lambda test_case: fresh.restore())
+        yield
 
 
 @dataclass(frozen=True)
@@ -127,8 +151,8 @@ def acronis(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     manager = factories.ServiceManagerFactory(
         name="Acronis sandbox", base_url="http://acronis.test", client_id="till", client_secret="s3cret", root_tenant_id=None
     )
-    connection.test_connection(service_manager_id=manager.pk, at=factories.AT)
-    connection.fetch_services_definition(service_manager_id=manager.pk, at=factories.AT)
+    vendor_connection.test_connection(service_manager_id=manager.pk, at=factories.AT)
+    vendor_connection.fetch_services_definition(service_manager_id=manager.pk, at=factories.AT)
     manager.refresh_from_db()
     yield LocalAcronis(manager, app.test_client())
     vendor.forget_connections()

@@ -43,6 +43,9 @@ class SubscriptionPhase(_Dated):
     partner_discount_percent = models.DecimalField(max_digits=6, decimal_places=3, default=0)
     retail_markup_percent = models.DecimalField(max_digits=7, decimal_places=3, default=0)
     retail_discount_percent = models.DecimalField(max_digits=6, decimal_places=3, default=0)
+    order_key = models.CharField(
+        max_length=40, blank=True, help_text="The order line that changed it, and that may have been invoiced in advance."
+    )
 
     class Meta:
         ordering = ["subscription", "valid_from", "pk"]

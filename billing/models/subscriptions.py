@@ -64,6 +64,12 @@ class Subscription(StatefulModel):
         help_text="First day that is billed, in the MSP's time zone. Empty: there was no free trial.",
     )
     ended_on = models.DateField(null=True, blank=True, help_text="First day that is not billed any more.")
+    cancels_on = models.DateField(
+        "planned end",
+        null=True,
+        blank=True,
+        help_text="First day it does not run any more, in the MSP's time zone: it is ended then by itself, and not renewed.",
+    )
     order_number = models.CharField(max_length=20, help_text="The order it came from.")
     order_key = models.CharField(
         max_length=40, blank=True, help_text="The order line that was invoiced in advance; empty where nothing was."
@@ -79,6 +85,10 @@ class Subscription(StatefulModel):
             models.CheckConstraint(
                 condition=Q(ended_on__isnull=True) | Q(ended_on__gte=F("started_on")),
                 name="subscription_dates_ordered",
+            ),
+            models.CheckConstraint(
+                condition=Q(cancels_on__isnull=True) | Q(cancels_on__gt=F("started_on")),
+                name="subscription_planned_end_later",
             ),
             models.CheckConstraint(
                 condition=Q(trial_ends_on__isnull=True) | Q(trial_ends_on__gte=F("started_on")),

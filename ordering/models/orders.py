@@ -1,4 +1,4 @@
-"""Baskets and orders: a person's wish that moves everything below."""
+"""Orders: a person's wish that moves everything below."""
 
 import uuid
 from datetime import datetime
@@ -6,90 +6,18 @@ from typing import Any, ClassVar, Self
 
 import pghistory
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import Organization
+from accounts.models import ApiToken, Organization
 from billing.models import Subscription
-from catalog.models import Plan, Term, TermsDocument
+from catalog.models import Plan, Term
 from common.querysets import LockingQuerySet
 from common.states import StatefulModel
+from ordering.models.baskets import LARGEST_QUANTITY, Basket
 from provisioning.models import FileSyncModel, ProtectionModel, Service, TenantUser
-
-LARGEST_QUANTITY = 10_000
-
-
-def largest_quantity(plan: Plan) -> int:
-    """Return the largest quantity that ``plan`` is ordered with; what is metered, or sold singly, is ordered once."""
-    return LARGEST_QUANTITY if plan.is_fixed and plan.quantity_is_enabled else 1
-
-
-class BasketQuerySet(LockingQuerySet["Basket"]):
-    def visible_to(self, user: Any) -> Self:
-        """A basket belongs to the person who filled it, while that person still acts for its buyer."""
-        if not user.is_authenticated:
-            return self.none()
-        return self.filter(owner=user, buyer__in=Organization.objects.visible_to(user))
-
-    def open(self) -> Self:
-        return self.filter(ordered_at__isnull=True)
-
-
-class Basket(models.Model):
-    """What a person is about to order for one consumer. It becomes exactly one order."""
-
-    key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="baskets")
-    buyer = models.ForeignKey(Organization, models.CASCADE, related_name="baskets", help_text="Who orders and pays.")
-    consumer = models.ForeignKey(
-        Organization,
-        models.CASCADE,
-        null=True,
-        related_name="+",
-        help_text="Who will use it; empty until a reseller has chosen.",
-    )
-    terms_accepted_at = models.DateTimeField(null=True)
-    billing_confirmed_at = models.DateTimeField(null=True)
-    login = models.CharField("login user name", max_length=200, blank=True)
-    email = models.EmailField("e-mail", blank=True)
-    created_at = models.DateTimeField()
-    ordered_at = models.DateTimeField(null=True, help_text="When it became an order; from then on it is never edited.")
-
-    objects = BasketQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["owner", "buyer"], condition=Q(ordered_at__isnull=True), name="basket_one_open")
-        ]
-
-    def __str__(self) -> str:
-        return str(self.key)
-
-
-class BasketLine(models.Model):
-    basket = models.ForeignKey(Basket, models.CASCADE, related_name="lines")
-    plan = models.ForeignKey(Plan, models.CASCADE, related_name="+")
-    quantity = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(LARGEST_QUANTITY)])
-    term_months = models.PositiveSmallIntegerField("term", default=Term.MONTH, choices=Term)
-    protection_model = models.CharField("Protection Licensing Model", max_length=20, choices=ProtectionModel, blank=True)
-    file_sync_model = models.CharField("File Sync & Share Licensing Model", max_length=20, choices=FileSyncModel, blank=True)
-    told_price = models.JSONField(
-        default=dict,
-        blank=True,
-        help_text="What one unit costs the buyer for the term, as the buyer was last told; empty where it is priced by use.",
-    )
-
-    class Meta:
-        ordering = ["pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["basket", "plan"], name="basketline_plan_once"),
-            models.CheckConstraint(condition=Q(quantity__gte=1, quantity__lte=LARGEST_QUANTITY), name="basketline_quantity_sane"),
-            models.CheckConstraint(condition=Q(term_months__in=Term.values), name="basketline_term_known"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.plan}"
 
 
 class OrderQuerySet(LockingQuerySet["Order"]):
@@ -111,8 +39,8 @@ class OrderQuerySet(LockingQuerySet["Order"]):
         return self.filter(matches | Q(pk__in=OrderLine.objects.filter(plan_name__icontains=text).values("order")))
 
     def to_execute(self) -> Self:
-        """What an account manager has to look at next: placed and waiting, or failed."""
-        return self.filter(status__in=[Order.Status.PLACED, Order.Status.FAILED])
+        """What an account manager has to look at next: placed and waiting, held, or failed."""
+        return self.filter(status__in=[Order.Status.PLACED, Order.Status.HELD, Order.Status.FAILED])
 
 
 @pghistory.track()
@@ -122,6 +50,7 @@ class Order(StatefulModel):
     class Status(models.TextChoices):
         DRAFT = "draft", "Draft"
         PLACED = "placed", "Waiting for execution"
+        HELD = "held", "Held"
         AWAITING_PAYMENT = "awaiting_payment", "Waiting for payment"
         EXECUTING = "executing", "In progress"
         COMPLETED = "completed", "Completed"
@@ -130,7 +59,8 @@ class Order(StatefulModel):
 
     MOVES: ClassVar = {
         "draft": frozenset({"placed", "cancelled"}),
-        "placed": frozenset({"executing", "awaiting_payment", "cancelled"}),
+        "placed": frozenset({"held", "executing", "awaiting_payment", "cancelled"}),
+        "held": frozenset({"placed", "cancelled"}),
         "awaiting_payment": frozenset({"executing", "cancelled"}),
         "executing": frozenset({"completed", "failed"}),
         "failed": frozenset({"executing", "cancelled"}),
@@ -141,6 +71,13 @@ class Order(StatefulModel):
     class Source(models.TextChoices):
         STOREFRONT = "storefront", "Storefront"
         BSS = "bss", "BSS"
+        API = "api", "API"
+
+    class HeldFor(models.TextChoices):
+        """What an order waits for before it can be executed."""
+
+        APPROVAL = "approval", "The reseller's approval"
+        CREDIT_LIMIT = "credit_limit", "Release: over the credit limit"
 
     number = models.CharField(max_length=20, unique=True, editable=False)
     basket = models.OneToOneField(Basket, models.PROTECT, null=True, related_name="order")
@@ -150,8 +87,27 @@ class Order(StatefulModel):
     source = models.CharField(max_length=10, choices=Source)
     buyer = models.ForeignKey(Organization, models.PROTECT, related_name="orders")
     consumer = models.ForeignKey(Organization, models.PROTECT, related_name="orders_for")
-    placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
+    placed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="orders", help_text="Empty: a program, by its token."
+    )
+    api_token = models.ForeignKey(ApiToken, models.PROTECT, null=True, related_name="+", help_text="Of the program that placed it.")
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="assigned_orders",
+        help_text="The member of staff who looks after it.",
+    )
     status = models.CharField(max_length=20, choices=Status, default=Status.PLACED)
+    held_for = models.CharField(max_length=20, choices=HeldFor, blank=True)
+    held_because = models.CharField(max_length=500, blank=True, help_text="In a sentence, as buyer and staff read it.")
+    let_through = ArrayField(
+        models.CharField(max_length=20, choices=HeldFor),
+        default=list,
+        help_text="What it was held for and somebody allowed; it is not held for that again.",
+    )
+    cancelled_because = models.CharField(max_length=500, blank=True)
     currency = models.CharField(max_length=3)
     billing_copy = models.JSONField(default=dict, help_text="The buyer's billing information as confirmed.")
     purchase_order = models.CharField("your reference", max_length=50, blank=True)
@@ -164,17 +120,35 @@ class Order(StatefulModel):
 
     class Meta:
         ordering = ["-pk"]
-        permissions = [("execute_order", "Can execute, retry and cancel orders")]
+        permissions = [
+            ("execute_order", "Can create, execute, retry and cancel orders"),
+            ("release_order", "Can release orders over the credit limit"),
+            ("override_price", "Can sell at another price than the price list's"),
+        ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(status__in=["draft", "placed", "awaiting_payment", "executing", "completed", "failed", "cancelled"]),
+                condition=Q(
+                    status__in=["draft", "placed", "held", "awaiting_payment", "executing", "completed", "failed", "cancelled"]
+                ),
                 name="order_status_known",
             ),
-            models.CheckConstraint(condition=Q(source__in=["storefront", "bss"]), name="order_source_known"),
+            models.CheckConstraint(condition=Q(source__in=["storefront", "bss", "api"]), name="order_source_known"),
+            models.CheckConstraint(
+                condition=Q(status="held", held_for__in=["approval", "credit_limit"]) | (~Q(status="held") & Q(held_for="")),
+                name="order_held_for_something",
+            ),
+            models.CheckConstraint(
+                condition=Q(placed_by__isnull=False) | Q(api_token__isnull=False), name="order_placed_by_somebody"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def placer(self) -> str:
+        """Who placed it, as people read it: a person, or a program by the name of its token."""
+        return str(self.placed_by or self.api_token)
 
 
 class OrderToExecute(Order):
@@ -188,8 +162,13 @@ class OrderToExecute(Order):
 
 class OrderLineQuerySet(LockingQuerySet["OrderLine"]):
     def unfinished(self) -> Self:
-        """Lines that are, or may yet be, carried out: waiting, in progress, or failed and not given up."""
-        return self.filter(status__in=[OrderLine.Status.WAITING, OrderLine.Status.EXECUTING, OrderLine.Status.FAILED])
+        """Lines that are, or may yet be, carried out: waiting, in progress, or failed and not given up. Drafts reserve nothing."""
+        open_ones = self.filter(status__in=[OrderLine.Status.WAITING, OrderLine.Status.EXECUTING, OrderLine.Status.FAILED])
+        return open_ones.exclude(order__status=Order.Status.DRAFT)
+
+    def amendments(self) -> Self:
+        """Lines that change a subscription there is."""
+        return self.exclude(kind=OrderLine.Kind.NEW)
 
     def due(self, at: datetime) -> Self:
         """Lines to be executed now. One that a worker is on at this moment is due too; `execution` lets only one in."""
@@ -202,6 +181,16 @@ class OrderLine(StatefulModel):
 
     class Kind(models.TextChoices):
         NEW = "new", "New service"
+        QUANTITY = "quantity", "Other quantity"
+        PLAN = "plan", "Other plan"
+        TERM = "term", "Other term"
+        CANCEL = "cancel", "Cancellation"
+
+    class Ends(models.TextChoices):
+        """When a cancellation takes effect."""
+
+        NOW = "now", "Now"
+        AT_END_OF_TERM = "at_end_of_term", "At the end of the term"
 
     class Status(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -235,6 +224,17 @@ class OrderLine(StatefulModel):
     )
     protection_model = models.CharField("Protection Licensing Model", max_length=20, choices=ProtectionModel)
     file_sync_model = models.CharField("File Sync & Share Licensing Model", max_length=20, choices=FileSyncModel)
+    price_reason = models.CharField(max_length=300, blank=True, help_text="Why it is sold at another price than the list's.")
+    price_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", help_text="Who set another price than the list's."
+    )
+    quote = models.JSONField(default=dict, blank=True, help_text="Of an amendment: what it was quoted at, as it was shown.")
+    before = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Of an amendment: what the service was when the vendor was first told otherwise; put back where it refuses.",
+    )
+    ends = models.CharField(max_length=15, choices=Ends, blank=True, help_text="Of a cancellation: when it takes effect.")
     partner_discount_percent = models.DecimalField(max_digits=6, decimal_places=3, default=0)
     retail_markup_percent = models.DecimalField(max_digits=7, decimal_places=3, default=0)
     retail_discount_percent = models.DecimalField(max_digits=6, decimal_places=3, default=0)
@@ -261,29 +261,35 @@ class OrderLine(StatefulModel):
             models.CheckConstraint(condition=Q(quantity__gte=1, quantity__lte=LARGEST_QUANTITY), name="orderline_quantity_sane"),
             models.CheckConstraint(condition=Q(term_months__in=Term.values), name="orderline_term_known"),
             # What is sold at a fixed price says which, or it could never be invoiced.
-            models.CheckConstraint(condition=Q(billing_model="pay_as_you_go") | ~Q(prices=[]), name="orderline_fixed_has_prices"),
+            models.CheckConstraint(
+                condition=Q(billing_model="pay_as_you_go") | ~Q(prices=[]) | Q(kind="cancel"), name="orderline_fixed_has_prices"
+            ),
             models.CheckConstraint(
                 condition=Q(status__in=["waiting", "executing", "completed", "failed", "cancelled"]),
                 name="orderline_status_known",
             ),
-            models.CheckConstraint(condition=Q(kind__in=["new"]), name="orderline_kind_known"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["new", "quantity", "plan", "term", "cancel"]), name="orderline_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="new") | Q(subscription__isnull=False, service__isnull=False),
+                name="orderline_amends_a_subscription",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="cancel", ends__in=["now", "at_end_of_term"]) | (~Q(kind="cancel") & Q(ends="")),
+                name="orderline_cancellation_says_when",
+            ),
+            models.CheckConstraint(
+                condition=Q(price_reason="", price_by__isnull=True) | (~Q(price_reason="") & Q(price_by__isnull=False)),
+                name="orderline_other_price_has_a_reason",
+            ),
+            # Two changes of one subscription under way would each put back what the other one did.
+            models.UniqueConstraint(
+                fields=["subscription"],
+                condition=~Q(kind="new") & Q(status__in=["waiting", "executing"]),
+                name="orderline_one_amendment_at_a_time",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.plan_name
-
-
-class TermsAcceptance(models.Model):
-    """Who accepted which version of which terms, when and from where. Never edited."""
-
-    basket = models.ForeignKey(Basket, models.PROTECT, related_name="terms_acceptances")
-    document = models.ForeignKey(TermsDocument, models.PROTECT, related_name="acceptances")
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    accepted_at = models.DateTimeField()
-    address = models.GenericIPAddressField(null=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["basket", "document"], name="termsacceptance_once")]
-
-    def __str__(self) -> str:
-        return f"{self.document} by {self.person}"

@@ -8,12 +8,12 @@ import pgtrigger
 from babel import Locale
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
-from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Count, F, Q, Value
 from django.db.models.functions import Lower
 
+from common.fields import AmountField
 from common.querysets import LockingQuerySet
 
 
@@ -135,6 +135,16 @@ class Organization(models.Model):
         help_text="As its customers, by themselves. What they order waits until a person executes it.",
     )
     orders_execute_automatically = models.BooleanField(default=True, help_text="Off: an account manager executes each order.")
+    credit_limit = AmountField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="What it may owe its seller, in its currency: unpaid invoices and what was used since. Orders above it are held."
+        " Empty: unlimited.",
+    )
+    approves_customer_orders = models.BooleanField(
+        "approves its customers' orders", default=False, help_text="Of a reseller: what its customers order waits for its approval."
+    )
     created_at = models.DateTimeField()
     facts_changed_at = models.DateTimeField(
         null=True, editable=False, help_text="When name, address, language or billing e-mail last changed; the vendor is told."
@@ -155,6 +165,9 @@ class Organization(models.Model):
             models.CheckConstraint(
                 condition=Q(tax_treatment__in=["automatic", "taxed", "reverse_charge", "exempt"]),
                 name="organization_tax_treatment_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(credit_limit__isnull=True) | Q(credit_limit__gte=0), name="organization_credit_limit_not_negative"
             ),
         ]
         triggers = [
@@ -293,45 +306,6 @@ class Invitation(models.Model):
     def is_open(self, at: datetime) -> bool:
         """Whether it can still be accepted at ``at``."""
         return self.accepted_at is None and self.revoked_at is None and self.expires_at > at
-
-
-class ApiTokenQuerySet(LockingQuerySet["ApiToken"]):
-    def usable(self, at: datetime) -> Self:
-        return self.filter(revoked_at__isnull=True).filter(Q(expires_at__isnull=True) | Q(expires_at__gt=at))
-
-
-@pghistory.track(exclude=["token_hash", "last_used_at"])
-class ApiToken(models.Model):
-    """Lets a program act for an organization, within its scopes. The token itself is shown once; only a hash of it is kept."""
-
-    class Scope(models.TextChoices):
-        CATALOG_READ = "catalog:read", "Read plans and prices"
-        PARTNER_READ = "partner:read", "Read partner prices"
-        PARTNER_WRITE = "partner:write", "Change partner prices"
-        USAGE_READ = "usage:read", "Read usage and estimates"
-        INVOICES_READ = "invoices:read", "Read invoices, credit notes and payments"
-
-    organization = models.ForeignKey(Organization, models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=100, help_text="What it is for, for example Website.")
-    prefix = models.CharField(
-        max_length=12, unique=True, editable=False, help_text="How the token begins; people tell tokens apart by it."
-    )
-    token_hash = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of the whole token, in hex.")
-    scopes = ArrayField(models.CharField(max_length=30, choices=Scope), help_text="What it may be used for.")
-    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: until it is revoked.")
-    last_used_at = models.DateTimeField(null=True, editable=False, help_text="To the hour.")
-    revoked_at = models.DateTimeField(null=True, editable=False)
-
-    objects = ApiTokenQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = "API token"
-        ordering = ["-created_at", "-pk"]
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.prefix}…)"
 
 
 def local_date(moment: datetime, organization: Organization) -> date:
