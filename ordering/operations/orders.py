@@ -9,14 +9,13 @@ from sequences import get_next_value
 
 from accounts.models import Organization, User, local_date
 from catalog.models import Plan, Term
-from catalog.queries.offers import NoPrice, offers
 from common.dispatch import after_commit
 from common.errors import DomainError, FieldRefused
 from ordering import emails
 from ordering.models import Basket, Order, OrderLine
 from ordering.operations import baskets, prepayment, refusals, selling
 from ordering.queries import checkouts, tracking
-from provisioning.models import FileSyncModel, ProtectionModel, TenantUser
+from provisioning.models import TenantUser
 from provisioning.operations import services, users
 
 DETAILS_CHANGE_WHILE = frozenset({Order.Status.PLACED, Order.Status.AWAITING_PAYMENT, Order.Status.FAILED})
@@ -69,7 +68,7 @@ def submit_order(
         for item in state.items
     ]
     selling.check_prices_seen(state, sales, prices_seen)
-    order = _new_order(
+    order = new_order(
         buyer=basket.buyer,
         consumer=consumer,
         basket=basket,
@@ -130,35 +129,19 @@ def create_order(
     if consumer.kind != Organization.Kind.CUSTOMER:
         raise FieldRefused("consumer", "Orders are for a direct customer or for a customer of a reseller.")
     buyer = consumer.reseller or consumer
-    today = local_date(at, buyer)
-    if not Plan.objects.for_sale_to(buyer, on=today).filter(pk=plan.pk).exists():
-        raise refusals.NotForSale(f"{plan} is not sold to {buyer}.")
-    refusals.check_quantity(plan, quantity)
-    refusals.check_term(plan, term_months, offers([plan], buyer, on=today).get(plan.pk, []))
-    if plan.is_fixed:
-        protection_model, file_sync_model = selling.editions_of(plan)
-    if protection_model not in ProtectionModel.values:
-        raise FieldRefused("protection_model", "Choose a Protection Licensing Model.")
-    if file_sync_model not in FileSyncModel.values:
-        raise FieldRefused("file_sync_model", "Choose a File Sync & Share Licensing Model.")
-    if checkouts.is_served(consumer, [plan.sold_through_id]):
-        sentence = f"{refusals.ONE_SUBSCRIPTION_SENTENCE} {consumer} has one already, or an order for one."
-        raise refusals.SecondSubscription("consumer", sentence)
-    details = _checked_details([plan.sold_through_id], login=login, email=email, role=role)
-    try:
-        sale = selling.sale_of(
-            plan,
-            consumer=consumer,
-            quantity=quantity,
-            term_months=term_months,
-            protection_model=protection_model,
-            file_sync_model=file_sync_model,
-            on=today,
-        )
-    except NoPrice as missing:
-        raise FieldRefused("term_months", str(missing)) from None
+    sale = selling.judged_sale(
+        plan,
+        buyer=buyer,
+        consumer=consumer,
+        quantity=quantity,
+        term_months=term_months,
+        protection_model=protection_model,
+        file_sync_model=file_sync_model,
+        on=local_date(at, buyer),
+    )
+    details = checked_details([plan.sold_through_id], login=login, email=email, role=role)
 
-    order = _new_order(
+    order = new_order(
         key=key,
         buyer=buyer,
         consumer=consumer,
@@ -191,7 +174,7 @@ def change_service_details(*, order_id: int, login: str, email: str, role: str, 
         raise DomainError("Service details can be changed while the order waits for execution or payment, or has failed.")
     lines = tracking.lines_with_open_details(order)
     managers = [line.plan.sold_through_id for line in lines]
-    details = _checked_details(managers, login=login, email=email, role=role, but_for=order)
+    details = checked_details(managers, login=login, email=email, role=role, but_for=order)
     if lines and order.status == Order.Status.AWAITING_PAYMENT:
         _check_all_given(details)
     for line in lines:
@@ -204,7 +187,7 @@ def change_service_details(*, order_id: int, login: str, email: str, role: str, 
 
 
 @transaction.atomic(durable=True)
-def execute_order(*, order_id: int, by: User, at: datetime) -> Order:
+def execute_order(*, order_id: int, by: User | None, at: datetime) -> Order:
     """
     Let the lines of a placed order be carried out; the account manager pressed “Execute”. Repeated, nothing.
 
@@ -223,7 +206,7 @@ def execute_order(*, order_id: int, by: User, at: datetime) -> Order:
 
 
 @transaction.atomic(durable=True)
-def retry_order(*, order_id: int, by: User, at: datetime) -> Order:
+def retry_order(*, order_id: int, by: User | None, at: datetime) -> Order:
     """
     Begin again with the lines that failed, with all their attempts. Repeated while they are in progress, nothing.
 
@@ -239,7 +222,7 @@ def retry_order(*, order_id: int, by: User, at: datetime) -> Order:
 
 
 @transaction.atomic(durable=True)
-def cancel_order(*, order_id: int, by: User, at: datetime) -> Order:
+def cancel_order(*, order_id: int, by: User | None, at: datetime) -> Order:
     """
     Give up an order that waits or failed. Repeated, nothing.
 
@@ -274,7 +257,7 @@ def _locked(order_id: int) -> Order:
     return Order.objects.locked().select_related("buyer", "consumer__parent").get(pk=order_id)
 
 
-def _execute(order: Order, *, by: User, at: datetime) -> None:
+def _execute(order: Order, *, by: User | None, at: datetime) -> None:
     """Begin with an order; one that is to be paid first waits for that, and is rung to be invoiced."""
     if not prepayment.must_be_paid_first(order):
         begin(order, by=by, at=at)
@@ -302,7 +285,8 @@ def _consumer_of(basket: Basket) -> Organization:
     return basket.consumer
 
 
-def _new_order(*, buyer: Organization, consumer: Organization, **facts: object) -> Order:
+def new_order(*, buyer: Organization, consumer: Organization, **facts: object) -> Order:
+    """Give a new order its number, and a copy of what its buyer is invoiced by."""
     return Order.objects.create(
         number=f"O{get_next_value('order', initial_value=10001)}",
         buyer=buyer,
@@ -314,8 +298,12 @@ def _new_order(*, buyer: Organization, consumer: Organization, **facts: object) 
     )
 
 
-def _checked_details(managers: Iterable[int], *, login: str, email: str, role: str, but_for: Order | None = None) -> dict[str, str]:
-    """What is given must be right; what is not given stays empty until the order is executed."""
+def checked_details(managers: Iterable[int], *, login: str, email: str, role: str, but_for: Order | None = None) -> dict[str, str]:
+    """
+    Return login, e-mail and role as an order line keeps them. What is not given stays empty until the order is executed.
+
+    :raises FieldRefused: an unknown role, a malformed login or e-mail, or a login that one of our users or orders has.
+    """
     if role and role not in TenantUser.Role.values:
         raise FieldRefused("role", "Choose a role.")
     return {

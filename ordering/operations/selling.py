@@ -10,13 +10,14 @@ from accounts.models import Organization
 from catalog.models import ModuleSettings, PartnerPrice, PartnerTerms, Plan
 from catalog.pricing import Level
 from catalog.provisioned import wish_of_plan
-from catalog.queries.offers import SoldPrice, sold_prices
+from catalog.queries.offers import NoPrice, SoldPrice, offers, sold_prices
+from common.errors import FieldRefused
 from ordering import module_wishes
 from ordering.costs import fingerprint, of_sale
 from ordering.models import Order
 from ordering.operations import refusals
 from ordering.queries import checkouts
-from provisioning.models import Service, VendorOfferingItem
+from provisioning.models import FileSyncModel, ProtectionModel, Service, VendorOfferingItem
 from provisioning.operations.wishes import ServiceWish
 
 # Steps: inside the caller's transaction
@@ -69,6 +70,54 @@ def sale_of(
     )
     prices = sold_prices(plan, term_months=term_months, consumer=consumer, on=on) if plan.is_fixed else []
     return Sale(term_months, prices, wish, module_wish)
+
+
+def judged_sale(
+    plan: Plan,
+    *,
+    buyer: Organization,
+    consumer: Organization,
+    quantity: int,
+    term_months: int,
+    protection_model: str,
+    file_sync_model: str,
+    on: date,
+) -> Sale:
+    """
+    Return what `sale_of` does, if ``buyer`` may order it for ``consumer``, who is locked so that two orders are judged in turn.
+
+    The licensing models of a fixed plan are the plan's own, whatever is asked for.
+
+    :raises NotForSale: the plan is not sold to the buyer.
+    :raises SecondSubscription: the consumer has a live subscription, or an order for one, at the plan's service manager.
+    :raises FieldRefused: a quantity or term the plan is not sold for, no price in the customer's currency, no licensing model.
+    :raises DomainError: the module setting of the plan is incomplete, or asks for items the service manager lacks.
+    """
+    if not Plan.objects.for_sale_to(buyer, on=on).filter(pk=plan.pk).exists():
+        raise refusals.NotForSale(f"{plan} is not sold to {buyer}.")
+    refusals.check_quantity(plan, quantity)
+    refusals.check_term(plan, term_months, offers([plan], buyer, on=on).get(plan.pk, []))
+    if plan.is_fixed:
+        protection_model, file_sync_model = editions_of(plan)
+    if protection_model not in ProtectionModel.values:
+        raise FieldRefused("protection_model", "Choose a Protection Licensing Model.")
+    if file_sync_model not in FileSyncModel.values:
+        raise FieldRefused("file_sync_model", "Choose a File Sync & Share Licensing Model.")
+    if checkouts.is_served(consumer, [plan.sold_through_id]):
+        sentence = f"{refusals.ONE_SUBSCRIPTION_SENTENCE} {consumer} has one already, or an order for one."
+        raise refusals.SecondSubscription("consumer", sentence)
+    try:
+        return sale_of(
+            plan,
+            consumer=consumer,
+            quantity=quantity,
+            term_months=term_months,
+            protection_model=protection_model,
+            file_sync_model=file_sync_model,
+            on=on,
+        )
+    except NoPrice as missing:
+        raise FieldRefused("term_months", str(missing)) from None
 
 
 def check_prices_seen(state: checkouts.Checkout, sales: Sequence[Sale], prices_seen: str) -> None:
