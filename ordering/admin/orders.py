@@ -1,59 +1,29 @@
-"""Orders in the back office: the account manager's queue, an order's page with what would and did happen, and creating one."""
+"""Orders in the back office: their list, an order's page with what would and did happen, and creating one."""
 
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.timesince import timesince
-from unfold.decorators import display
 
 from accounts.models import User
 from common import clock
-from common.bss import STATE_COLOURS, Ledger, Move, month_filter, refuse, related, staff
+from common.bss import Move, month_filter, refuse, related, staff
 from common.errors import DomainError
 from ordering import module_wishes
+from ordering.admin.ledger import OrderLedger
 from ordering.bss_forms import CreateOrderForm, ServiceDetailsForm
-from ordering.models import Order, OrderLine, OrderToExecute, TermsAcceptance
+from ordering.models import Order, OrderLine, TermsAcceptance
 from ordering.operations import orders, prepayment
 from ordering.queries import tracking
 from provisioning.acronis.errors import AcronisError
-from provisioning.models import TenantUser
 from provisioning.operations.preview import steps_of_order
 
 EXECUTE = "ordering.execute_order"
-
-
-class OrderLedger(Ledger):
-    """What both lists of orders share."""
-
-    list_select_related = ("consumer", "buyer", "placed_by")
-    search_fields = (
-        "number__istartswith",
-        "consumer__number__iexact",
-        "consumer__name",
-        "buyer__number__iexact",
-        "buyer__name",
-        "lines__login",
-        "purchase_order",
-    )
-    search_help_text = "Order, customer or reseller (number or name), login, reference"
-
-    @display(description="state", ordering="status", label=STATE_COLOURS)
-    def status_label(self, order: Order) -> tuple[str, str]:
-        return order.status, str(order.get_status_display())
-
-    @display(description="product")
-    def product(self, order: Order) -> str:
-        return ", ".join(_product(line) for line in order.lines.all())
-
-    @display(description="through")
-    def reseller(self, order: Order) -> str:
-        return order.buyer.name if order.buyer_id != order.consumer_id else "direct"
 
 
 @admin.register(Order)
@@ -208,59 +178,6 @@ class OrderAdmin(OrderLedger):
             needs_admin_scripts=True,
             intro="The order waits until you execute it. Login, e-mail and role are needed only for the customer's first service.",
         )
-
-
-@admin.register(OrderToExecute)
-class OrderToExecuteAdmin(OrderLedger):
-    """The queue: what waits for an account manager, the oldest first, and why."""
-
-    list_display = ("number", "status_label", "why", "age", "consumer", "reseller", "product", "source")
-    list_filter = ("status", "source")
-    ordering = ("placed_at", "pk")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        users = TenantUser.objects.live().filter(
-            tenant__organization=OuterRef("order__consumer"), service_manager=OuterRef("plan__service_manager")
-        )
-        lines = OrderLine.objects.annotate(has_user=Exists(users))
-        waiting = super().get_queryset(request).to_execute()
-        return waiting.prefetch_related(Prefetch("lines", queryset=lines))
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        return redirect("admin:ordering_order_change", object_id)
-
-    @display(description="why it waits")
-    def why(self, order: Order) -> str:
-        lines: list[Any] = list(order.lines.all())
-        if order.status == Order.Status.FAILED:
-            return " ".join(line.error for line in lines if line.error)
-        labels = tracking.ACCOUNT_FIELDS
-        missing = {label for line in lines if not line.has_user for name, label in labels.items() if not getattr(line, name)}
-        if missing:
-            return f"Missing: {', '.join(label for label in labels.values() if label in missing)}"
-        return "Ready to execute"
-
-    @display(description="age", ordering="-placed_at")
-    def age(self, order: Order) -> str:
-        return timesince(order.placed_at, clock.now(), depth=1)
-
-
-@admin.register(TermsAcceptance)
-class TermsAcceptanceAdmin(Ledger):
-    list_display = ("accepted_at", "person", "document", "address")
-    list_select_related = ("person", "document")
-    list_filter = ("document", month_filter("accepted_at"))
-    search_fields = ("person__email", "basket__order__number__iexact")
-    search_help_text = "E-mail or order"
-    ordering = ("-pk",)
-    fields = ("person", "document", "accepted_at", "address")
-
-
-def _product(line: OrderLine) -> str:
-    """Name what was ordered; of what has a fixed price also the term and how many."""
-    return f"{line.plan_name}, {line.get_term_months_display()}, quantity {line.quantity:,}" if line.prices else line.plan_name
 
 
 def _to_do(order: Order) -> list[OrderLine]:
