@@ -11,7 +11,7 @@ from typing import Any
 
 from catalog.item_names import item_label
 from ordering.models import OrderLine
-from provisioning.models import VendorOfferingItem, VendorStorage
+from provisioning.models import Service, VendorOfferingItem, VendorStorage
 from provisioning.operations.wishes import ServiceWish
 from provisioning.planning.choosing import ItemWish
 from provisioning.planning.values import Limit, amount_words
@@ -47,6 +47,29 @@ def as_json(wish: ServiceWish, *, mirrored: Mapping[str, VendorOfferingItem], tr
                 "application": mirrored[name].application_type,
             }
             for name, item in wish.items.items()
+        },
+    }
+
+
+def of_service(service: Service) -> dict[str, Any]:
+    """Return what ``service`` is to have now, as `as_json` tells a module setting; it is no trial that could be promised again."""
+    items = list(service.items.all())
+    mirrored = VendorOfferingItem.objects.filter(service_manager=service.service_manager_id, name__in=[item.name for item in items])
+    known = {item.name: item for item in mirrored}
+    return {
+        "covers": str(service.covers),
+        "pricing_mode": str(service.pricing_mode),
+        "trial_days": None,
+        "backup_storage": service.backup_storage_id,
+        "items": {
+            item.name: {
+                "is_enabled": item.is_enabled,
+                "soft": item.soft_quota,
+                "overage": item.overage,
+                "unit": known[item.name].measurement_unit if item.name in known else "",
+                "application": known[item.name].application_type if item.name in known else "",
+            }
+            for item in items
         },
     }
 

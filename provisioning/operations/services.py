@@ -87,7 +87,7 @@ def change_licensing(*, service_id: int, protection_model: str, file_sync_model:
 
 @transaction.atomic(durable=True)
 def _change_licensing(service_id: int, protection_model: str, file_sync_model: str, *, at: datetime) -> None:
-    service = _locked(service_id)
+    service = lock_live(service_id)
     if (service.protection_model, service.file_sync_model) == (protection_model, file_sync_model):
         return
     service.protection_model, service.file_sync_model, service.wished_at = protection_model, file_sync_model, at
@@ -162,7 +162,7 @@ def change_quotas(*, service_id: int, limits: Mapping[str, Limit], quantity: int
     :raises ItemsNotAvailable: the vendor offers no such item in the service's editions.
     :raises ServiceEnded: it has been terminated.
     """
-    service = _locked(service_id)
+    service = lock_live(service_id)
     if quantity is not None and not 1 <= quantity <= LARGEST_QUANTITY:
         raise FieldRefused("quantity", f"The quantity is a whole number from 1 to {LARGEST_QUANTITY:,}.")
     _check_limits(service, limits, quantity or service.quantity)
@@ -200,7 +200,7 @@ def switch_to_production(*, service_id: int, at: datetime) -> None:
 
     :raises ServiceEnded: it has been terminated.
     """
-    service = _locked(service_id)
+    service = lock_live(service_id)
     if service.pricing_mode == Service.PricingMode.PRODUCTION:
         return
     service.pricing_mode, service.wished_at = Service.PricingMode.PRODUCTION, at
@@ -217,7 +217,7 @@ def terminate_service(*, service_id: int, at: datetime) -> Service:
 
     Whoever bills it ends the billing in the same transaction.
     """
-    service = _locked_with_tenant(service_id)
+    service = lock_with_tenant(service_id)
     if service.ended_at is None:
         service.ended_at = service.wished_at = at
         service.save(update_fields=["ended_at", "wished_at"])
@@ -227,13 +227,18 @@ def terminate_service(*, service_id: int, at: datetime) -> Service:
     return service
 
 
-def _locked(service_id: int) -> Service:
-    service = _locked_with_tenant(service_id)
+def lock_live(service_id: int) -> Service:
+    """
+    Lock the tenant and its service.
+
+    :raises ServiceEnded: it has been terminated.
+    """
+    service = lock_with_tenant(service_id)
     _refuse_ended(service)
     return service
 
 
-def _locked_with_tenant(service_id: int) -> Service:
+def lock_with_tenant(service_id: int) -> Service:
     """Lock the tenant, then its service, as everybody does who writes both: two who meet wait for each other, and no more."""
     tenant = Tenant.objects.locked().get(services=service_id)
     service: Service = Service.objects.locked().select_related("service_manager").get(pk=service_id)
