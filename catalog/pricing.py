@@ -5,6 +5,9 @@ MSP price → less the reseller's discount = wholesale, which the MSP invoices t
 discount = retail, which the reseller invoices its customer. A direct customer pays the MSP price. Price, setup fee and overage
 price each walk the same chain; a markup by amount is added to the price and the overage price, never to the setup fee.
 
+For one sale the MSP may agree another price with its buyer: it takes the place of the MSP price or of wholesale, and the chain
+goes on from there.
+
 Every step is exact; what is published, or sold, is rounded once at its end: price and setup fee to the currency's minor unit, the
 overage price, a unit price, to ten decimals. The margin is the difference of two published prices, so it is exact too.
 """
@@ -84,6 +87,19 @@ class Markup:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """Another price that the MSP sells at for once: per unit and term, and the setup fee per unit; None leaves the chain's."""
+
+    price: Decimal | None = None
+    setup_fee: Decimal | None = None
+
+    def on(self, cost: Amounts) -> Amounts:
+        """Return ``cost`` with what is overridden in its place; the overage price stays."""
+        price = cost.price if self.price is None else self.price
+        return replace(cost, price=price, setup_fee=cost.setup_fee if self.setup_fee is None else self.setup_fee)
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of the chain: ``amounts`` after it, exact. ``factor`` is a percentage or an amount; None where the chain begins."""
 
@@ -92,11 +108,19 @@ class Step:
     amounts: Amounts
 
 
-def walk(listed: Amounts, level: Level, *, partner_discount_percent: Decimal = NOTHING, markup: Markup | None = None) -> list[Step]:
+def walk(
+    listed: Amounts,
+    level: Level,
+    *,
+    partner_discount_percent: Decimal = NOTHING,
+    markup: Markup | None = None,
+    override: Override | None = None,
+) -> list[Step]:
     """
     Walk from the MSP's list price to ``level``; steps that change nothing are left out.
 
     :param markup: the reseller's; None is none. Only the retail level looks at it.
+    :param override: what the MSP sells at instead, in the currency of ``listed``. Its step is there even where it changes nothing.
     """
     with localcontext() as context:
         context.prec = DIGITS
@@ -108,6 +132,8 @@ def walk(listed: Amounts, level: Level, *, partner_discount_percent: Decimal = N
 
         if level is not Level.MSP:
             go_on("partner_discount", partner_discount_percent, listed.minus(partner_discount_percent))
+        if override is not None:
+            steps.append(Step("override", None, override.on(steps[-1].amounts)))
         if level is Level.RETAIL and markup is not None:
             cost = steps[-1].amounts
             if markup.amount is not None:

@@ -113,6 +113,7 @@ _STEPS = {
     "card_exchange_rate": "Exchange rate of the rate card",
     "exchange_rate": "Exchange rate",
     "partner_discount": "Less partner discount",
+    "override": "Agreed for this order",
     "retail_markup": "Plus markup",
     "retail_markup_amount": "Plus markup",
     "retail_discount": "Less discount",

@@ -10,7 +10,7 @@ from django.db.models import F, FilteredRelation, Q, prefetch_related_objects
 
 from accounts.models import Organization
 from catalog.models import PartnerPrice, PartnerTerms, Plan, PlanPrice, PlanPriceQuerySet
-from catalog.pricing import Amounts, Level, Markup, Step, published, walk
+from catalog.pricing import Amounts, Level, Markup, Override, Step, published, walk
 from common.errors import DomainError
 from common.money import round_money
 
@@ -112,27 +112,32 @@ def offers(plans: Iterable[Plan], buyer: Organization, *, on: date) -> dict[int,
     return found
 
 
-def sold_prices(plan: Plan, *, term_months: int, consumer: Organization, on: date) -> list[SoldPrice]:
+def sold_prices(
+    plan: Plan, *, term_months: int, consumer: Organization, on: date, override: Override | None = None
+) -> list[SoldPrice]:
     """
     Return what each level of a sale to ``consumer`` is invoiced at: one for a direct customer, two with a reseller in between.
 
     The MSP invoices the reseller in the reseller's currency, the reseller its customer in the customer's.
 
+    :param override: what the MSP invoices its own buyer at instead, in that buyer's currency. The reseller marks up what it pays, so
+        its customer's price follows; where the two have different currencies it stays as published.
     :raises NoPrice: a price is missing in one of these currencies; the text says which.
     """
     reseller = consumer.reseller
     if reseller is None:
         listed = _listed(plan, consumer.currency, term_months, on)
-        return [_sold(Level.MSP, consumer.currency, listed, Agreed(), Markup())]
+        return [_sold(Level.MSP, consumer.currency, listed, Agreed(), Markup(), override)]
     agreed = agreements(reseller, [plan.pk]).get(plan.pk, Agreed())
     markup = agreed.markup(consumer.currency, term_months)
     if markup is None:
         raise NoPrice(f"{reseller} has no markup in {consumer.currency} for {plan}, {_words(term_months)}.")
     cost = _listed(plan, reseller.currency, term_months, on)
     retail = _listed(plan, consumer.currency, term_months, on)
+    marked_up = override if reseller.currency == consumer.currency else None
     return [
-        _sold(Level.WHOLESALE, reseller.currency, cost, agreed, markup),
-        _sold(Level.RETAIL, consumer.currency, retail, agreed, markup),
+        _sold(Level.WHOLESALE, reseller.currency, cost, agreed, markup, override),
+        _sold(Level.RETAIL, consumer.currency, retail, agreed, markup, marked_up),
     ]
 
 
@@ -201,8 +206,10 @@ def _listed(plan: Plan, currency: str, term_months: int, on: date) -> Amounts:
     return listed_amounts(row)
 
 
-def _sold(level: Level, currency: str, listed: Amounts, agreed: Agreed, markup: Markup) -> SoldPrice:
-    steps = walk(listed, level, partner_discount_percent=agreed.discount_percent, markup=markup)
+def _sold(
+    level: Level, currency: str, listed: Amounts, agreed: Agreed, markup: Markup, override: Override | None
+) -> SoldPrice:
+    steps = walk(listed, level, partner_discount_percent=agreed.discount_percent, markup=markup, override=override)
     return SoldPrice(level, currency, steps[-1].amounts.rounded(currency), steps)
 
 

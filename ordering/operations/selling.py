@@ -8,10 +8,11 @@ from typing import Any
 
 from accounts.models import Organization
 from catalog.models import ModuleSettings, PartnerPrice, PartnerTerms, Plan
-from catalog.pricing import Level
+from catalog.pricing import Level, Override
 from catalog.provisioned import wish_of_plan
 from catalog.queries.offers import NoPrice, SoldPrice, offers, sold_prices
 from common.errors import FieldRefused
+from common.money import minor_unit
 from ordering import module_wishes
 from ordering.costs import fingerprint, of_sale
 from ordering.models import Order
@@ -19,6 +20,26 @@ from ordering.operations import refusals
 from ordering.queries import checkouts
 from provisioning.models import FileSyncModel, ProtectionModel, Service, VendorOfferingItem
 from provisioning.operations.wishes import ServiceWish
+
+HIGHEST_PRICE = Decimal(1_000_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherPrice:
+    """
+    What the MSP sells one unit for, and why, instead of at its price list: in the currency that its own buyer is invoiced in.
+
+    None leaves price or setup fee as they are.
+    """
+
+    price: Decimal | None
+    setup_fee: Decimal | None
+    reason: str
+
+    @property
+    def override(self) -> Override:
+        return Override(self.price, self.setup_fee)
+
 
 # Steps: inside the caller's transaction
 
@@ -53,6 +74,7 @@ def sale_of(
     protection_model: str,
     file_sync_model: str,
     on: date,
+    other_price: OtherPrice | None = None,
 ) -> Sale:
     """
     Return what a line of ``plan`` is sold to ``consumer`` as on that day of the buyer's. Nothing is written.
@@ -68,7 +90,8 @@ def sale_of(
         mirrored={item.name: item for item in found} if wish.items else {},
         trial_days=ModuleSettings.objects.get(plan=plan).trial_days if is_trial else None,
     )
-    prices = sold_prices(plan, term_months=term_months, consumer=consumer, on=on) if plan.is_fixed else []
+    override = None if other_price is None else other_price.override
+    prices = sold_prices(plan, term_months=term_months, consumer=consumer, on=on, override=override) if plan.is_fixed else []
     return Sale(term_months, prices, wish, module_wish)
 
 
@@ -82,15 +105,19 @@ def judged_sale(
     protection_model: str,
     file_sync_model: str,
     on: date,
+    other_price: OtherPrice | None = None,
+    reserves: bool = True,
 ) -> Sale:
     """
     Return what `sale_of` does, if ``buyer`` may order it for ``consumer``, who is locked so that two orders are judged in turn.
 
     The licensing models of a fixed plan are the plan's own, whatever is asked for.
 
+    :param reserves: False of a draft: it may be written for a consumer that is served, or has an order, until it is placed.
     :raises NotForSale: the plan is not sold to the buyer.
     :raises SecondSubscription: the consumer has a live subscription, or an order for one, at the plan's service manager.
-    :raises FieldRefused: a quantity or term the plan is not sold for, no price in the customer's currency, no licensing model.
+    :raises FieldRefused: a quantity or term the plan is not sold for, no price in the customer's currency, no licensing model,
+        another price that nobody can be invoiced.
     :raises DomainError: the module setting of the plan is incomplete, or asks for items the service manager lacks.
     """
     if not Plan.objects.for_sale_to(buyer, on=on).filter(pk=plan.pk).exists():
@@ -103,7 +130,9 @@ def judged_sale(
         raise FieldRefused("protection_model", "Choose a Protection Licensing Model.")
     if file_sync_model not in FileSyncModel.values:
         raise FieldRefused("file_sync_model", "Choose a File Sync & Share Licensing Model.")
-    if checkouts.is_served(consumer, [plan.sold_through_id]):
+    if other_price is not None:
+        check_other_price(other_price, plan=plan, currency=buyer.currency)
+    if reserves and checkouts.is_served(consumer, [plan.sold_through_id]):
         sentence = f"{refusals.ONE_SUBSCRIPTION_SENTENCE} {consumer} has one already, or an order for one."
         raise refusals.SecondSubscription("consumer", sentence)
     try:
@@ -115,9 +144,33 @@ def judged_sale(
             protection_model=protection_model,
             file_sync_model=file_sync_model,
             on=on,
+            other_price=other_price,
         )
     except NoPrice as missing:
         raise FieldRefused("term_months", str(missing)) from None
+
+
+def check_other_price(other: OtherPrice, *, plan: Plan, currency: str) -> None:
+    """
+    :raises FieldRefused: the plan is priced by use, nothing is overridden, no reason is given, or an amount is below nothing, beyond
+        all measure or has more decimals than ``currency``.
+    """
+    if not plan.is_fixed:
+        raise FieldRefused("price", "Pay-as-you-go is priced by its rate card; there is no price to set for one order.")
+    if other.price is None and other.setup_fee is None:
+        raise FieldRefused("price", "Enter the other price, or the other setup fee.")
+    for field, amount in (("price", other.price), ("setup_fee", other.setup_fee)):
+        if amount is None:
+            continue
+        if amount < 0:
+            raise FieldRefused(field, "Enter an amount that is not below 0.")
+        if amount >= HIGHEST_PRICE:
+            raise FieldRefused(field, f"Enter an amount below {HIGHEST_PRICE:,}.")
+        if amount != amount.quantize(minor_unit(currency)):
+            decimals = -int(minor_unit(currency).as_tuple().exponent)
+            raise FieldRefused(field, f"{currency} has {decimals or 'no'} decimals; enter an amount with no more.")
+    if not other.reason.strip():
+        raise FieldRefused("price_reason", "Say why it is sold at another price.")
 
 
 def check_prices_seen(state: checkouts.Checkout, sales: Sequence[Sale], prices_seen: str) -> None:
