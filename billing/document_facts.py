@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["invoice", "correction", "credit_note"]
+Kind = Literal["invoice", "correction", "credit_note", "quote"]
 
 
 class LineFacts(NamedTuple):

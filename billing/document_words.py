@@ -1,4 +1,4 @@
-"""Every word that invoices, credit notes and their mails are written with, in every language they are written in."""
+"""Every word that invoices, credit notes, quotes and their mails are written with, in every language they are written in."""
 
 from functools import lru_cache
 from typing import Final
@@ -151,7 +151,96 @@ _TABLE: Final[dict[str, tuple[str, ...]]] = {
         "Non soggetto a IVA.",
         "Niet onderworpen aan btw.",
     ),
+    # --- Quotes
+    "quote": ("Quote", "Angebot", "Devis", "Presupuesto", "Preventivo", "Offerte"),
+    "quote_for": ("Quote for", "Angebot für", "Devis pour", "Presupuesto para", "Preventivo per", "Offerte voor"),
+    "valid_until": ("Valid until", "Gültig bis", "Valable jusqu’au", "Válido hasta", "Valido fino al", "Geldig tot en met"),
+    "order_number": ("Order", "Auftrag", "Commande", "Pedido", "Ordine", "Bestelling"),
+    "your_reference": ("Your reference", "Ihr Zeichen", "Votre référence", "Su referencia", "Vostro riferimento", "Uw referentie"),
+    "term": ("Term", "Laufzeit", "Durée", "Duración", "Durata", "Looptijd"),
+    "once": ("once", "einmalig", "une fois", "una vez", "una tantum", "eenmalig"),
+    "setup_fee": (
+        "{plan}, setup fee",
+        "{plan}, Einrichtungsgebühr",
+        "{plan}, frais de mise en service",
+        "{plan}, cuota de alta",
+        "{plan}, costo di attivazione",
+        "{plan}, activeringskosten",
+    ),
+    "included": ("Included", "Enthalten", "Inclus", "Incluido", "Incluso", "Inbegrepen"),
+    "up_to_above": (
+        "{amount}, and up to {above} above it",
+        "{amount} und bis zu {above} darüber",
+        "{amount}, et jusqu’à {above} au-delà",
+        "{amount} y hasta {above} adicionales",
+        "{amount} e fino a {above} in più",
+        "{amount} en tot {above} daarboven",
+    ),
+    "overage_costs": (
+        "Storage above the quota costs {price} per GB and month, excl. VAT.",
+        "Speicher über dem Kontingent kostet {price} je GB und Monat, zzgl. USt.",
+        "Le stockage au-delà du quota coûte {price} par Go et par mois, hors TVA.",
+        "El almacenamiento por encima de la cuota cuesta {price} por GB y mes, sin IVA.",
+        "Lo spazio oltre la quota costa {price} per GB e mese, IVA esclusa.",
+        "Opslag boven het quotum kost {price} per GB en maand, excl. btw.",
+    ),
+    "quote_prepaid": (
+        "Invoiced in advance for the whole term; the service begins once the invoice is paid.",
+        "Wird im Voraus für die ganze Laufzeit berechnet; der Dienst beginnt, sobald die Rechnung bezahlt ist.",
+        "Facturé d’avance pour toute la durée ; le service commence une fois la facture réglée.",
+        "Se factura por adelantado por toda la duración; el servicio comienza cuando la factura está pagada.",
+        "Fatturato in anticipo per l’intera durata; il servizio inizia quando la fattura è pagata.",
+        "Wordt vooraf voor de hele looptijd gefactureerd; de dienst begint zodra de factuur is betaald.",
+    ),
+    "quote_postpaid": (
+        "Invoiced on the 1st of each month for the month before, the first and the last month by days.",
+        "Wird am 1. jedes Monats für den Vormonat berechnet, der erste und der letzte Monat nach Tagen.",
+        "Facturé le 1er de chaque mois pour le mois précédent, le premier et le dernier mois au prorata des jours.",
+        "Se factura el día 1 de cada mes por el mes anterior; el primer y el último mes, por días.",
+        "Fatturato il 1° di ogni mese per il mese precedente; il primo e l’ultimo mese in base ai giorni.",
+        "Wordt op de 1e van elke maand gefactureerd over de maand ervoor, de eerste en de laatste maand per dag.",
+    ),
+    "quote_trial": (
+        "Free trial: nothing is billed for the first {days} days.",
+        "Kostenlose Testphase: Die ersten {days} Tage werden nicht berechnet.",
+        "Essai gratuit : rien n’est facturé pendant les {days} premiers jours.",
+        "Prueba gratuita: no se factura nada durante los primeros {days} días.",
+        "Prova gratuita: per i primi {days} giorni non si fattura nulla.",
+        "Gratis proefperiode: de eerste {days} dagen worden niet gefactureerd.",
+    ),
+    "quote_holds": (
+        "You can order at these prices until {day}, quoting {number}.",
+        "Zu diesen Preisen können Sie bis zum {day} unter Angabe von {number} bestellen.",
+        "Vous pouvez commander à ces prix jusqu’au {day}, en indiquant {number}.",
+        "Puede pedir a estos precios hasta el {day}, indicando {number}.",
+        "Può ordinare a questi prezzi fino al {day}, indicando {number}.",
+        "U kunt tot en met {day} tegen deze prijzen bestellen, met vermelding van {number}.",
+    ),
+    "terms_apply": (
+        "Terms of use: {terms}.",
+        "Nutzungsbedingungen: {terms}.",
+        "Conditions d’utilisation : {terms}.",
+        "Condiciones de uso: {terms}.",
+        "Condizioni d’uso: {terms}.",
+        "Gebruiksvoorwaarden: {terms}.",
+    ),
     # --- Mails
+    "mail_quote_subject": (
+        "Quote {number} from {seller}",
+        "Angebot {number} von {seller}",
+        "Devis {number} de {seller}",
+        "Presupuesto {number} de {seller}",
+        "Preventivo {number} di {seller}",
+        "Offerte {number} van {seller}",
+    ),
+    "mail_quote_ready": (
+        "Your quote {number} is attached. It is valid until {day}.",
+        "Ihr Angebot {number} liegt bei. Es gilt bis zum {day}.",
+        "Votre devis {number} est joint. Il est valable jusqu’au {day}.",
+        "Adjuntamos su presupuesto {number}. Es válido hasta el {day}.",
+        "In allegato trova il preventivo {number}, valido fino al {day}.",
+        "Bijgaand ontvangt u offerte {number}, geldig tot en met {day}.",
+    ),
     "mail_invoice_subject": (
         "Invoice {number} from {seller}",
         "Rechnung {number} von {seller}",

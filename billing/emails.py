@@ -30,11 +30,11 @@ def invoice_issued(invoice: Invoice) -> None:
     words, formats = _of(invoice.language, invoice.buyer_copy)
     ready = words.say("mail_invoice_ready", number=invoice.number, period=_period(invoice, formats))
     details = invoice.seller_copy["payment_details"] if _due(invoice) > 0 else ""
-    _put_into_outbox(
+    put_into_outbox(
         document=f"invoice {invoice.pk}",
         words=words,
         seller=invoice.seller_copy,
-        buyer=invoice.buyer_copy,
+        to=invoice.buyer_copy["billing_email"],
         subject=words.say("mail_invoice_subject", number=invoice.number, seller=invoice.seller_copy["name"]),
         heading=f"{words['invoice']} {invoice.number}",
         first=f"{ready} {_asked(invoice, words, formats)}",
@@ -50,11 +50,11 @@ def credit_note_issued(credit_note: CreditNote) -> None:
     """Send the buyer's billing address ``credit_note``, and say how much of which invoice it gives back, and why."""
     words, formats = _of(credit_note.language, credit_note.buyer_copy)
     amount = formats.money(credit_note.gross, credit_note.currency)
-    _put_into_outbox(
+    put_into_outbox(
         document=f"credit_note {credit_note.pk}",
         words=words,
         seller=credit_note.seller_copy,
-        buyer=credit_note.buyer_copy,
+        to=credit_note.buyer_copy["billing_email"],
         subject=words.say("mail_credit_note_subject", number=credit_note.number, seller=credit_note.seller_copy["name"]),
         heading=f"{words['credit_note']} {credit_note.number}",
         first=words.say("mail_credit_note_ready", amount=amount, invoice=credit_note.invoice.number, number=credit_note.number),
@@ -72,14 +72,17 @@ def _of(language: str, buyer: dict[str, Any]) -> tuple[Words, Formats]:
     return words_in(told), formats_of(told, buyer.get("country", ""))
 
 
-def _put_into_outbox(
-    *, document: str, words: Words, seller: dict[str, Any], buyer: dict[str, Any], subject: str, **told: Any
-) -> None:
-    """Write the mail's row. The finished texts stand in it, not a template: a customer called "{% now %}" stays a name."""
+def put_into_outbox(*, document: str, words: Words, seller: dict[str, Any], to: str, subject: str, **told: Any) -> None:
+    """
+    Write the row of the mail that ``document`` goes with. The finished texts stand in it, not a template: a customer called
+    "{% now %}" stays a name.
+
+    :param told: what templates/billing/emails/document.html shows besides.
+    """
     context = {**told, "language": words.language, "seller_name": seller["name"]}
     Email.objects.create(
         from_email=settings.DEFAULT_FROM_EMAIL,
-        to=[buyer["billing_email"]],
+        to=[to],
         subject=subject[:LONGEST_SUBJECT],
         message=render_to_string("billing/emails/document.txt", context),
         html_message=render_to_string("billing/emails/document.html", context),

@@ -1,6 +1,6 @@
 """Sends mails with the document that belongs to them: drawn when they leave, so it lies nowhere and is always there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.core.mail import EmailMessage, get_connection
@@ -11,6 +11,15 @@ from post_office.settings import get_backend
 from billing.documents import credit_note_pdf, invoice_pdf
 from billing.emails import DOCUMENT_HEADER
 from billing.models import CreditNote, Invoice
+
+Drawer = Callable[[int], tuple[str, bytes]]
+"""Draws the document of an id: the name of its file, and the PDF."""
+_further: dict[str, Drawer] = {}
+
+
+def attach_also(kind: str, drawer: Drawer) -> None:
+    """Let mails whose header names a document of ``kind`` leave with what ``drawer`` draws; for the floors above."""
+    _further[kind] = drawer
 
 
 class DocumentBackend(BaseEmailBackend):
@@ -51,6 +60,8 @@ def _with_document(message: EmailMessage) -> EmailMessage:
 
 
 def _drawn(kind: str, pk: int) -> tuple[str, bytes]:
+    if kind in _further:
+        return _further[kind](pk)
     if kind == "invoice":
         invoice = Invoice.objects.issued().get(pk=pk)
         return str(invoice.number), invoice_pdf(invoice)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from babel import Locale
 
-from billing.document_facts import DocumentFacts, LineFacts
+from billing.document_facts import DocumentFacts, Kind, LineFacts
 from billing.document_formats import Formats, formats_of
 from billing.document_words import Words, words_in
 from billing.documents.fonts import BOLD, PLAIN
@@ -56,9 +56,20 @@ AMOUNT = Column(480, RIGHT, is_number=True)
 
 Row = list[tuple[Column, tuple[str, ...]]]
 
+_LAST_SUM: dict[Kind, str] = {
+    "invoice": "amount_due",
+    "correction": "in_your_favour",
+    "credit_note": "credited",
+    "quote": "total",
+}
+"""What the amount that all leads to is called."""
+
 
 class Layout:
-    """One document on its way to the paper."""
+    """One document on its way to the paper. What stands under its names is for the kinds of documents; a kind may say otherwise."""
+
+    buyer_key = "bill_to"
+    period_key = "period"
 
     def __init__(self, facts: DocumentFacts) -> None:
         self.facts = facts
@@ -122,7 +133,7 @@ class Layout:
         """Set seller and buyer side by side."""
         sheets, facts, words = self.sheets, self.facts, self.words
         top = bottom = sheets.y
-        parties = (("bill_to", facts.buyer, LEFT, MIDDLE - LEFT - 20), ("from", facts.seller, MIDDLE, RIGHT - MIDDLE))
+        parties = ((self.buyer_key, facts.buyer, LEFT, MIDDLE - LEFT - 20), ("from", facts.seller, MIDDLE, RIGHT - MIDDLE))
         for key, party, x, width in parties:
             sheets.y = top
             sheets.write(words[key], x=x, width=width, size=SMALL, colour=QUIET)
@@ -131,7 +142,7 @@ class Layout:
                 sheets.write(line, x=x, width=width)
             if party["tax_id"]:
                 sheets.write(f"{words['vat_id']} {party['tax_id']}", x=x, width=width)
-            last = f"{words['customer_number']} {party['number']}" if key == "bill_to" else party["billing_email"]
+            last = f"{words['customer_number']} {party['number']}" if key == self.buyer_key else party["billing_email"]
             sheets.write(last, x=x, width=width, colour=QUIET)
             bottom = min(bottom, sheets.y)
         sheets.y = bottom - 26
@@ -164,7 +175,7 @@ class Layout:
         sheets.y -= SMALL * LEADING
         named = (
             (ITEM, words["item"]),
-            (PERIOD, words["period"]),
+            (PERIOD, words[self.period_key]),
             (QUANTITY, words["quantity"]),
             (UNIT_PRICE, words["unit_price"]),
             (AMOUNT, words.say("net_in", currency=self.facts.currency)),
@@ -222,8 +233,7 @@ class Layout:
         sheets.y -= 10
         sheets.rule(colour=INK, left=PERIOD.left)
         sheets.y -= LARGE * 1.5
-        key = {"invoice": "amount_due", "correction": "in_your_favour", "credit_note": "credited"}[self.facts.kind]
-        sheets.text(PERIOD.left, self.words[key], face=BOLD, size=11)
+        sheets.text(PERIOD.left, self.words[_LAST_SUM[self.facts.kind]], face=BOLD, size=11)
         sheets.text(RIGHT, self._money(self.facts.due), face=BOLD, size=LARGE, from_right=True)
         sheets.y -= 24
 

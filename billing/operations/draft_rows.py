@@ -6,7 +6,7 @@ A step of a billing run (`runs`), after `drafts` has told what should be, inside
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -185,16 +185,20 @@ def _new_draft(seller: Organization, bill: Bill, *, kind: str, period: Period, r
 
 def _total(draft: Invoice, bill: Bill) -> None:
     """Set the totals: nets are sums of rounded lines, each tax is taken once on the sum of its nets (EN 16931, BG-23)."""
-    by_tax: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for line in bill.lines:
-        for name, percent in line.working["taxes"]:
-            by_tax[name, percent] += line.due.net
-    amounts = {tax: round_money(net * Decimal(tax[1]) / 100, bill.currency) for tax, net in by_tax.items()}
     draft.tax_category, draft.tax_note = bill.treatment.category, bill.treatment.reason
     draft.net = sum((line.due.net for line in bill.lines), Decimal(0))
-    draft.tax = sum(amounts.values(), Decimal(0))
+    draft.taxes = taxes_on(((line.due.net, line.working["taxes"]) for line in bill.lines), bill.currency)
+    draft.tax = sum((Decimal(tax["tax"]) for tax in draft.taxes), Decimal(0))
     draft.gross = draft.net + draft.tax
-    draft.taxes = [
-        {"name": name, "percent": percent, "net": plain(net), "tax": plain(amounts[name, percent])}
+
+
+def taxes_on(lines: Iterable[tuple[Decimal, Iterable[Sequence[str]]]], currency: str) -> list[dict[str, str]]:
+    """Return each tax, taken once on the sum of the nets it applies to; ``lines`` are nets with name and percent of their taxes."""
+    by_tax: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for net, taxes in lines:
+        for name, percent in taxes:
+            by_tax[name, percent] += net
+    return [
+        {"name": name, "percent": percent, "net": plain(net), "tax": plain(round_money(net * Decimal(percent) / 100, currency))}
         for (name, percent), net in sorted(by_tax.items())
     ]
