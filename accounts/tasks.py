@@ -1,4 +1,4 @@
-"""Mail leaves the outbox here."""
+"""Mail leaves the outbox here, and webhooks leave."""
 
 from time import monotonic
 from typing import Any
@@ -6,6 +6,9 @@ from typing import Any
 from celery import shared_task
 from django.core.cache import cache
 from post_office.mail import get_queued, send_queued
+
+from accounts.operations import idempotency, webhooks
+from common import clock
 
 TIME_LIMIT = 300
 ENOUGH = 150
@@ -29,3 +32,23 @@ def send_mail(**_ignored: Any) -> None:
             send_queued(processes=1, log_level=1)
     finally:
         cache.delete(OUTBOX)
+
+
+@shared_task(name="accounts.deliver_webhooks", soft_time_limit=150, time_limit=180)
+def deliver_webhooks(*, endpoint_id: int, **_ignored: Any) -> None:
+    """Send an endpoint what is due. Rung twice, or redelivered after its worker was killed, it goes on where it stood."""
+    webhooks.deliver_due(endpoint_id=endpoint_id, clock=clock.now)
+
+
+@shared_task(name="accounts.sweep_webhooks", time_limit=60)
+def sweep_webhooks(**_ignored: Any) -> None:
+    """Ring every endpoint that something is due for."""
+    webhooks.sweep(at=clock.now())
+
+
+@shared_task(name="accounts.forget_old", time_limit=600)
+def forget_old(**_ignored: Any) -> None:
+    """Delete what was kept long enough: answers by idempotency key, and deliveries of webhooks."""
+    now = clock.now()
+    while idempotency.forget_old(at=now) or webhooks.forget_old(at=now):
+        continue

@@ -6,8 +6,8 @@ needs no transaction, so nothing waits on locked rows while somebody far away an
 
 Each kind of thing has a number of its own, kept beside the operation that takes the lock: 1 tenants and 2 reports (provisioning),
 3 order lines (ordering), 4 slots for calls to the vendor and 5 inspections of it (provisioning), 6 imports of plans (catalog),
-7 billing runs and 8 the issuing of their drafts (billing), 11 the refreshing of
-estimates (billing).
+7 billing runs and 8 the issuing of their drafts (billing), 11 the refreshing of estimates (billing), 12 addresses of webhooks
+(accounts).
 """
 
 from collections.abc import Iterator
