@@ -9,13 +9,13 @@ A term costs quantity × price. Where quantity, plan or price change inside it, 
 term's days; what was invoiced above that is given back. The setup fee comes with the first term.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from itertools import pairwise
 
-from billing.fixed import SETUP_FEE, DatedPrice, FixedCharge, charge_of, rounded, steps_of
+from billing.fixed import SETUP_FEE, DatedPrice, FixedCharge, Terms, charge_of, rounded, steps_of
 from billing.rating import Charge, plain
 from common.periods import Period, add_months
 
@@ -70,6 +70,26 @@ def charges(term: PaidTerm, prices: Sequence[DatedPrice], *, level: str, ended_o
         working = {"steps": steps_of(price, "setup_fee", 1)}
         found.append(FixedCharge(term.part, charge_of(SETUP_FEE, level, price, figures, term.days, working)))
     return [one for one in found if one.charge.net_unrounded]
+
+
+def owed(
+    sold: Terms, *, until: date, invoiced: Mapping[int, Collection[date]], ends_on: date | None
+) -> Iterator[tuple[PaidTerm, list[FixedCharge]]]:
+    """
+    Give the terms to look at, with what each costs: those that begin before ``until``, and those that were invoiced ahead.
+
+    What was invoiced for a term that is not to be, or begins on another day by now and is not near yet, costs nothing: it is given
+    back.
+
+    :param invoiced: by its number, from which days on a term was invoiced.
+    :param ends_on: the first day it does not run, where it ended or its end is planned.
+    """
+    last, stop = max(invoiced, default=0), min(until, ends_on or until)
+    for term in terms(sold.prices, sold.charged_from, date.max):
+        if term.days.start >= stop and term.number > last:
+            return
+        is_due = term.days.start < until or term.days.start in invoiced.get(term.number, ())
+        yield term, charges(term, sold.prices, level=sold.level, ended_on=ends_on) if is_due else []
 
 
 def _of_days(term: PaidTerm, price: DatedPrice, days: Period, level: str) -> Charge:

@@ -5,8 +5,10 @@ from datetime import timedelta
 from django.http import HttpRequest
 
 from billing.models import Invoice, Subscription
-from billing.operations.overage import Moment, OverageDue, OverageNotBilled, bill_overage, overage_due
-from billing.operations.renewals import paid_until, renew, term_to_come
+from billing.operations.overage import Moment, OverageDue, bill_overage, overage_due
+from billing.operations.renewals import renew
+from billing.queries.open_overage import OverageNotBilled
+from billing.queries.paid_terms import paid_until, term_to_come
 from catalog.models import Plan
 from common import clock
 from common.bss import BssAdmin, Move, staff

@@ -110,6 +110,11 @@ class Subscription(StatefulModel):
         return self.trial_ends_on or self.started_on
 
     @property
+    def ends_on(self) -> date | None:
+        """The first day that is not billed any more, as far as that is known: it has ended, or its end is planned."""
+        return min((day for day in (self.ended_on, self.cancels_on) if day is not None), default=None)
+
+    @property
     def last_free_day(self) -> date | None:
         """The last day of the free trial; None where there is none, or where it ended on its first day."""
         if self.trial_ends_on is None or self.trial_ends_on == self.started_on:

@@ -15,15 +15,12 @@ from enum import StrEnum
 from django.db import transaction
 
 from accounts.models import Organization, User, local_date
-from billing.models import Invoice, InvoiceLine, Subscription
+from billing.models import Invoice, Subscription
 from billing.operations import drafts
 from billing.operations.drafts import Bill
 from billing.operations.single_invoices import buyer_of, issue_all, issue_left_over, sellers_of, write_drafts
-from billing.overage import OVERAGE
-from billing.queries import charging, sold
-from billing.queries.charging import Seen
-from billing.queries.rating_inputs import price_book
-from common.errors import DomainError
+from billing.queries import sold
+from billing.queries.open_overage import open_overage
 from common.periods import Period
 
 logger = logging.getLogger(__name__)
@@ -35,10 +32,6 @@ class Moment(StrEnum):
     QUANTITY = "quantity"
     TERM = "term"
     GENERATE_INVOICE = "generate_invoice"
-
-
-class OverageNotBilled(DomainError):
-    """What was used above the quota cannot be billed now; the text says why."""
 
 
 def bill_overage(*, subscription_id: int, moment: Moment, at: datetime, by: User | None) -> list[Invoice]:
@@ -91,21 +84,11 @@ def _draft(seller: Organization, subscription: Subscription, *, at: datetime) ->
 def _due(seller: Organization, buyer: Organization, subscription: Subscription, *, at: datetime) -> OverageDue:
     today = local_date(at, Organization.objects.get(kind=Organization.Kind.MSP))
     month = Period.month_of(today)
-    until = today + timedelta(days=1)
     (one,) = sold.read(drafts.subscriptions_of(seller).filter(pk=subscription.pk), before=month.end)
     bills: dict[tuple[int, int, str], Bill] = {}
-    due = OverageDue(seller, buyer, Period(month.start, until), bills.values())
-    if one.is_metered:
-        return due
-    book = price_book({phase.product_group for phase in one.phases}, month)
-    (charged,) = charging.charges([Seen(one, drafts.level_of(seller, buyer), buyer.currency)], book, until=until)
-    if charged.refusal:
-        raise OverageNotBilled(charged.refusal)
-    charged.charges = [dated for dated in charged.charges if dated.charge.item == OVERAGE]
-    lines = InvoiceLine.objects.filter(
-        invoice__seller=seller, subscription=subscription, item=OVERAGE, period_start__gte=month.start, period_start__lt=month.end
-    )
-    billed, _ = drafts.add_up(lines)
-    treated = drafts.treatment_of(seller, buyer)
-    drafts.add_lines(bills, charged, billed.get(one.pk, {}), book.taxes, treated, month)
+    due = OverageDue(seller, buyer, Period(month.start, today + timedelta(days=1)), bills.values())
+    found = open_overage(one, seller=seller, level=drafts.level_of(seller, buyer), currency=buyer.currency, today=today)
+    if found is not None:
+        treated = drafts.treatment_of(seller, buyer)
+        drafts.add_lines(bills, found.charged, found.billed, found.book.taxes, treated, month)
     return due

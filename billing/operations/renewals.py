@@ -6,32 +6,35 @@ the subscription ended before its term did, the difference is invoiced, or given
 """
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
 from accounts.models import Organization, User, local_date
 from billing import prepaid
 from billing.adjusting import Billed, lines_due
 from billing.descriptions import describe
-from billing.fixed import DatedPrice, FixedCharge
+from billing.fixed import FixedCharge, Terms
 from billing.models import Invoice, InvoiceLine, Subscription
 from billing.operations import drafts
-from billing.operations.drafts import Bill, Item, Line
-from billing.operations.overage import Moment, OverageNotBilled, bill_overage
+from billing.operations.drafts import Bill, Line
+from billing.operations.overage import Moment, bill_overage
 from billing.operations.single_invoices import buyer_of, issue_all, issue_left_over, sellers_of, sellers_to, write_drafts
-from billing.prepaid import PaidTerm
-from billing.queries import sold
+from billing.queries import paid_terms, sold
+from billing.queries.amendment_costs import Change, changed_terms, cost_of_change
+from billing.queries.billed import Item
+from billing.queries.open_overage import OverageNotBilled
+from billing.queries.paid_terms import Invoiced, term_to_come
 from billing.queries.rating_inputs import TaxTerms, price_book
 from billing.queries.sold import Sold
 from billing.rating import plain
 from billing.taxing import Treatment
-from catalog.models import Plan, ProductGroup
+from catalog.models import Plan
+from catalog.pricing import Level
 from catalog.queries.offers import SoldPrice
 from common.errors import DomainError
 from common.periods import Period, add_months
@@ -77,6 +80,32 @@ def invoice_in_advance(lines: Sequence[AdvanceLine], *, at: datetime, by: User |
     return issue_all(found.select_related("seller"), at=at, by=by)
 
 
+def invoice_change_in_advance(
+    *, subscription_id: int, order_key: str, change: Change, at: datetime, by: User | None
+) -> list[Invoice]:
+    """
+    Invoice, by each seller, what ``change`` costs a prepaid subscription more for the terms that are invoiced, as if it took effect
+    today, and issue it. Where it costs a buyer nothing more, there is no invoice: `renew` gives back once it took effect.
+
+    The lines bear ``order_key``. They count for nothing until a phase bears it, too (`phases.begin_phase`); from then on they are
+    the subscription's own, and `renew` invoices or gives back what differs because it took effect on another day. What is due
+    without the change is invoiced before, on documents of its own.
+
+    Repeated with the same order key, the same invoices. Opens transactions of its own; killed in between, it is completed when
+    repeated, and a draft that is left is issued by `issue_left_over`.
+
+    :raises FixedPriceMissing: or `SoldInTwoCurrencies`: it cannot be invoiced.
+    """
+    subscription = Subscription.objects.select_related("consumer__parent", "plan").get(pk=subscription_id)
+    is_open = subscription.status == Subscription.Status.ACTIVE and not subscription.phases.filter(order_key=order_key).exists()
+    if subscription.billing_model == Plan.BillingModel.PREPAID and is_open:
+        renew(subscription_id=subscription_id, at=at, by=by)
+        for seller in sellers_of(subscription):
+            issue_all(_draft_change(seller, subscription, order_key, change, at=at), at=at, by=by)
+    found = Invoice.objects.filter(kind=Invoice.Kind.ADVANCE, lines__order_key=order_key).distinct().order_by("pk")
+    return issue_all(found.select_related("seller"), at=at, by=by)
+
+
 def renew_due(*, at: datetime) -> int:
     """
     Invoice the terms that begin within their product group's notice, and what changed of terms that were invoiced; tell how many
@@ -117,38 +146,6 @@ def renew(*, subscription_id: int, at: datetime, by: User | None = None, next_te
     return issued
 
 
-def paid_until(subscription: Subscription) -> date | None:
-    """Return the first day no term was invoiced for; None where none was, or it is not prepaid."""
-    if subscription.billing_model != Plan.BillingModel.PREPAID:
-        return None
-    lines = InvoiceLine.objects.filter(_lines_of(subscription.pk, subscription.order_key), item=prepaid.TERM)
-    numbers = [_number_of(part) for part in lines.values_list("part", flat=True)]
-    if not numbers:
-        return None
-    one = _read(subscription)
-    prices = next(iter(one.prices.values()))
-    last = list(prepaid.terms(prices, one.charged_from, add_months(one.charged_from, 37 * max(numbers))))[max(numbers) - 1]
-    return last.used.end
-
-
-def term_to_come(subscription: Subscription, *, at: datetime) -> Period | None:
-    """Return the first term that begins after today; None where there is none, or it is not prepaid."""
-    if subscription.billing_model != Plan.BillingModel.PREPAID or subscription.status != Subscription.Status.ACTIVE:
-        return None
-    today = local_date(at, Organization.objects.get(kind=Organization.Kind.MSP))
-    one = _read(subscription)
-    prices = next(iter(one.prices.values()), None)
-    if prices is None:
-        return None
-    terms = prepaid.terms(prices, one.charged_from, date.max)
-    return next((term.days for term in terms if term.days.start > today), None)
-
-
-def _read(subscription: Subscription) -> Sold:
-    (one,) = sold.read(Subscription.objects.filter(pk=subscription.pk).annotate(buyer=F("consumer")), before=date.max)
-    return one
-
-
 # --- In advance -------------------------------------------------------------------------------------------------------------
 
 
@@ -181,21 +178,30 @@ def _draft_in_advance(seller: Organization, buyer: Organization, lines: Sequence
 def _first_term(
     line: AdvanceLine, price: SoldPrice, today: date, taxes: dict[int, tuple[TaxTerms, ...]], treated: Treatment
 ) -> list[Line]:
-    dated = DatedPrice(
-        valid_from=today,
-        currency=price.currency,
-        price=price.amounts.price,
-        setup_fee=price.amounts.setup_fee,
-        steps=price.as_json()["steps"],
-        quantity=line.quantity,
-        term_months=line.term_months,
-        plan_name=line.plan_name,
-        overage_price=price.amounts.overage_price,
-    )
+    dated = sold.dated(price, valid_from=today, quantity=line.quantity, term_months=line.term_months, plan_name=line.plan_name)
     days = Period(today, add_months(today, line.term_months))
     charges = prepaid.charges(prepaid.PaidTerm(1, days, days), [dated], level=price.level.value)
     who = _Who(None, line.order_key, line.plan.product_group_id, line.consumer.name, line.plan_name)
     return _lines(charges, {}, who, price.currency, taxes, treated)
+
+
+@transaction.atomic(durable=True)
+def _draft_change(
+    seller: Organization, subscription: Subscription, order_key: str, change: Change, *, at: datetime
+) -> list[Invoice]:
+    """Write what one seller invoices of a change before it takes effect as a draft, once; none where it costs nothing more."""
+    seen = _see(seller, subscription, at=at)
+    if InvoiceLine.objects.filter(invoice__seller=seller, order_key=order_key).exists():
+        return []
+    if cost_of_change(subscription, change=change, level=Level(seen.level), at=at).due_now == 0:
+        return []
+    plan = change.plan or subscription.plan
+    until = paid_terms.horizon(plan.pk, seen.today)
+    visible = paid_terms.seen_until(until, seen.invoiced.begun)
+    terms = changed_terms(seen.one, change, Level(seen.level), on=seen.today, before=visible)
+    plan_name = change.plan_name or (change.plan.name if change.plan else subscription.plan_name)
+    who = _Who(None, order_key, plan.product_group_id, seen.one.consumer_name, plan_name)
+    return _draft_due(seen, terms, who, until=until, kind=Invoice.Kind.ADVANCE, at=at)
 
 
 # --- Renewals ---------------------------------------------------------------------------------------------------------------
@@ -211,76 +217,52 @@ def _to_look_at(today: date) -> list[int]:
 @transaction.atomic(durable=True)
 def _draft_renewal(seller: Organization, subscription: Subscription, *, at: datetime, least: date) -> list[Invoice]:
     """Write what one seller has still to invoice of a prepaid subscription as a draft; terms that begin before ``least`` anyway."""
+    seen = _see(seller, subscription, at=at)
+    until = max(paid_terms.horizon(subscription.plan_id, seen.today), least)
+    prices = seen.one.fixed_prices(seen.level)
+    visible = paid_terms.seen_until(until, seen.invoiced.begun)
+    terms = Terms(seen.one.charged_from, seen.level, [price for price in prices if price.valid_from < visible])
+    who = _Who(seen.one.pk, "", seen.one.product_group, seen.one.consumer_name, seen.one.phases[-1].plan_name)
+    return _draft_due(seen, terms, who, until=until, kind=Invoice.Kind.RENEWAL, at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A prepaid subscription as one seller sells it to the buyer it has locked."""
+
+    seller: Organization
+    buyer: Organization
+    level: str
+    one: Sold
+    invoiced: Invoiced
+    today: date
+
+
+def _see(seller: Organization, subscription: Subscription, *, at: datetime) -> _Seen:
     buyer = Organization.objects.locked().get(pk=buyer_of(seller, subscription.consumer).pk)
     today = local_date(at, Organization.objects.get(kind=Organization.Kind.MSP))
-    notice = ProductGroup.objects.get(plans=subscription.plan_id).renewal_notice_days
-    until = max(today + timedelta(days=notice + 1), least)
-    (one,) = sold.read(drafts.subscriptions_of(seller).filter(pk=subscription.pk), before=until)
-    level = drafts.level_of(seller, buyer).value
-    prices = one.fixed_prices(level)
-    billed = _billed_terms(seller, one)
-    treated = drafts.treatment_of(seller, buyer)
-    book = price_book([one.product_group], Period.month_of(today))
-    bill = Bill(buyer.pk, one.venture_id, prices[0].currency, treated, [])
-    begun = _first_days(seller, one)
-    days: list[Period] = []
-    for term in _terms_to_look_at(one, prices, until=until, invoiced=max(begun, default=0)):
-        is_due = term.days.start < until or one.ended_on is not None
-        if not is_due and term.days.start in begun.get(term.number, ()):
-            continue  # invoiced ahead of its time, as its notice was longer then
-        charges = prepaid.charges(term, prices, level=level, ended_on=one.ended_on) if is_due else []
-        of_term = {item: found for item, found in billed.items() if item.part.split()[0] == term.part}
-        who = _Who(one.pk, "", one.product_group, one.consumer_name, one.phases[-1].plan_name)
-        lines = _lines(charges, of_term, who, prices[0].currency, book.taxes, treated, fallback=term.days)
-        bill.lines.extend(lines)
-        days += [line.days for line in lines]
-    if not days:
+    (one,) = sold.read(drafts.subscriptions_of(seller).filter(pk=subscription.pk), before=date.max)
+    return _Seen(seller, buyer, drafts.level_of(seller, buyer).value, one, paid_terms.invoiced_by(seller, one), today)
+
+
+def _draft_due(seen: _Seen, terms: Terms, who: "_Who", *, until: date, kind: str, at: datetime) -> list[Invoice]:
+    """Write what ``terms`` cost more, or less, than documents say as a draft; none where they agree."""
+    currency = terms.prices[0].currency
+    treated = drafts.treatment_of(seen.seller, seen.buyer)
+    taxes = price_book([who.product_group], Period.month_of(seen.today)).taxes
+    lines: list[Line] = []
+    for term, charges in prepaid.owed(terms, until=until, invoiced=seen.invoiced.begun, ends_on=seen.one.ends_on):
+        billed = {
+            item._replace(subscription_id=who.subscription_id or 0): found
+            for item, found in seen.invoiced.items.items()
+            if paid_terms.number_of(item.part) == term.number
+        }
+        lines += _lines(charges, billed, who, currency, taxes, treated, fallback=term.days)
+    if not lines:
         return []
-    period = Period(min(one.start for one in days), max(one.end for one in days))
-    return write_drafts(seller, [bill], kind=Invoice.Kind.RENEWAL, period=period, at=at)
-
-
-def _terms_to_look_at(one: Sold, prices: Sequence[DatedPrice], *, until: date, invoiced: int) -> Iterator[PaidTerm]:
-    """
-    Give the terms that begin before ``until`` and the subscription's end, and all up to the one numbered ``invoiced``.
-
-    A later term may have been invoiced before the subscription ended, or its term was changed.
-    """
-    ends = min(until, one.ended_on or until)
-    for term in prepaid.terms(prices, one.charged_from, date.max):
-        if term.days.start >= ends and term.number > invoiced:
-            return
-        yield term
-
-
-def _first_days(seller: Organization, one: Sold) -> dict[int, set[date]]:
-    """Return by its number from which days on a term was invoiced."""
-    lines = InvoiceLine.objects.filter(_lines_of(one.pk, one.order_key), invoice__seller=seller)
-    found: dict[int, set[date]] = defaultdict(set)
-    for part, day in lines.order_by().values_list("part", "period_start").distinct():
-        found[_number_of(part)].add(day)
-    return dict(found)
-
-
-def _number_of(part: str) -> int:
-    """Return which term an invoice line's ``part`` names."""
-    return int(part.split()[0].removeprefix("term:"))
-
-
-def _lines_of(subscription: int, order_key: str) -> Q:
-    of_order = Q(order_key=order_key, subscription__isnull=True) if order_key else Q(pk__in=[])
-    return (Q(subscription=subscription) | of_order) & Q(part__startswith="term:")
-
-
-def _billed_terms(seller: Organization, one: Sold) -> dict[Item, list[Billed]]:
-    """Return what documents say of the subscription's terms; the lines of its order are its own."""
-    lines = InvoiceLine.objects.filter(_lines_of(one.pk, one.order_key), invoice__seller=seller)
-    billed, _ = drafts.add_up(lines)
-    found: dict[Item, list[Billed]] = defaultdict(list)
-    for items in billed.values():
-        for item, several in items.items():
-            found[item._replace(subscription_id=one.pk)] += several
-    return found
+    period = Period(min(line.days.start for line in lines), max(line.days.end for line in lines))
+    bill = Bill(seen.buyer.pk, seen.one.venture_id, currency, treated, lines)
+    return write_drafts(seen.seller, [bill], kind=kind, period=period, at=at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, CharField, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models import BigIntegerField, Case, CharField, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 
 from accounts.models import Organization
 from billing.margins import Amount, Conversion, Margin, paired, together
-from billing.models import CreditNoteLine, ExchangeRate, InvoiceLine, Subscription
+from billing.models import CreditNoteLine, ExchangeRate, InvoiceLine, Subscription, SubscriptionPhase
 from billing.queries.metered import label_of
 from common.fields import AmountField
 from common.periods import Period
@@ -88,6 +88,7 @@ def service_margins(reseller: Organization, customer: Organization, period: Peri
     of_customer = lines_of(reseller, period).filter(
         Q(subscription__consumer=customer)
         | Q(subscription__isnull=True, order_key__in=Subscription.objects.filter(consumer=customer).values("order_key"))
+        | Q(subscription__isnull=True, order_key__in=_changed().filter(subscription__consumer=customer).values("order_key"))
     )
     nets = list(_nets(of_customer, reseller))
     services = _services(nets)
@@ -148,15 +149,21 @@ def _sides(reseller: Organization) -> Q:
     return Q(invoice__buyer=reseller) | Q(invoice__seller=reseller)
 
 
+def _changed() -> QuerySet[SubscriptionPhase]:
+    """The changes of subscriptions that may have been invoiced in advance."""
+    return SubscriptionPhase.objects.exclude(order_key="").order_by()
+
+
 def _nets(lines: QuerySet[InvoiceLine], reseller: Organization) -> Iterator[_Net]:
     """Give the nets by side, service, item and currency: one query, added up by the database."""
     credited = CreditNoteLine.objects.filter(invoice_line=OuterRef("pk")).order_by().values("invoice_line")
     started = Subscription.objects.filter(order_key=OuterRef("order_key")).exclude(order_key="").values("pk")[:1]
+    changed = _changed().filter(order_key=OuterRef("order_key")).values("subscription")[:1]
     rows = (
         lines.order_by()
         .annotate(
             side=Case(When(invoice__buyer=reseller, then=Value(PAID)), default=Value(GOT), output_field=CharField()),
-            service=Coalesce("subscription_id", Subquery(started)),
+            service=Coalesce("subscription_id", Subquery(started), Subquery(changed), output_field=BigIntegerField()),
             told_consumer=KT("working__consumer"),
             told_plan=KT("working__plan"),
             given_back=Coalesce(Subquery(credited.values(total=Sum("net"))), _NOTHING),

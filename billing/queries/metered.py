@@ -232,7 +232,7 @@ def items_by_day(part: Part) -> list[ItemDays]:
 
 def _days_of(subscription: Subscription, period: Period) -> Period | None:
     start = max(subscription.started_on, period.start)
-    end = min(subscription.ended_on or period.end, period.end)
+    end = min(subscription.ends_on or period.end, period.end)
     return Period(start, end) if start < end else None
 
 

@@ -17,6 +17,7 @@ from billing.models import (
     SubscriptionPrice,
 )
 from catalog.models import FIXED_MODELS, Plan
+from catalog.queries.offers import SoldPrice
 from common.errors import DomainError
 from common.periods import Period
 
@@ -41,6 +42,7 @@ class Phase(NamedTuple):
     partner_discount_percent: Decimal
     retail_markup_percent: Decimal
     retail_discount_percent: Decimal
+    order_key: str = ""
 
 
 class Commitment(NamedTuple):
@@ -58,7 +60,7 @@ class Allowance(NamedTuple):
 
 @dataclass(slots=True)
 class Sold:
-    """One subscription; ``buyer_id`` is whom the seller invoices for it."""
+    """One subscription; ``buyer_id`` is whom the seller invoices for it, ``ends_on`` its first unbilled day, also a planned one."""
 
     pk: int
     number: str
@@ -71,7 +73,7 @@ class Sold:
     venture_id: int
     started_on: date
     charged_from: date
-    ended_on: date | None
+    ends_on: date | None
     order_key: str
     phases: list[Phase] = field(default_factory=list)
     prices: dict[str, list[DatedPrice]] = field(default_factory=dict)
@@ -88,10 +90,15 @@ class Sold:
         """The group of its newest plan; by it, what is not of one plan is taxed."""
         return self.phases[-1].product_group
 
+    @property
+    def order_keys(self) -> set[str]:
+        """What its lines in advance are known by: the order line it began with, and those that changed it."""
+        return {key for key in (self.order_key, *(phase.order_key for phase in self.phases)) if key}
+
     def billed_part(self, period: Period) -> Period | None:
         """Return the days of ``period`` on which it ran and was no free trial any more."""
         start = max(self.charged_from, period.start)
-        end = min(self.ended_on or period.end, period.end)
+        end = min(self.ends_on or period.end, period.end)
         return Period(start, end) if start < end else None
 
     def by_phase(self, part: Period) -> list[tuple[Phase, Period]]:
@@ -144,6 +151,7 @@ _FACTS = (
     "started_on",
     "trial_ends_on",
     "ended_on",
+    "cancels_on",
     "order_key",
 )
 
@@ -159,14 +167,15 @@ def read(subscriptions: "QuerySet[Any]", before: date) -> list[Sold]:
 
 
 def _sold(*facts: Any) -> Sold:
-    *first, started_on, trial_ends_on, ended_on, order_key = facts
-    return Sold(*first, started_on, trial_ends_on or started_on, ended_on, order_key)  # type: ignore[call-arg]
+    *first, started_on, trial_ends_on, ended_on, cancels_on, order_key = facts
+    ends_on = min((day for day in (ended_on, cancels_on) if day is not None), default=None)
+    return Sold(*first, started_on, trial_ends_on or started_on, ends_on, order_key)  # type: ignore[call-arg]
 
 
 def _read_agreements(found: list[Sold], before: date) -> None:
     phases = _by_subscription(
         SubscriptionPhase.objects.filter(subscription__in=[one.pk for one in found], valid_from__lt=before),
-        ("plan_name", "plan__product_group_id", "quantity", "term_months", "quota_gib", *_PERCENTS),
+        ("plan_name", "plan__product_group_id", "quantity", "term_months", "quota_gib", *_PERCENTS, "order_key"),
         Phase,
     )
     metered = [one.pk for one in found if one.is_metered]
@@ -204,6 +213,21 @@ def _read_prices(sold: list[Sold], before: date) -> None:
     for (subscription, level), of_level in rows.items():
         one = by_pk[subscription]
         one.prices[level] = list(_joined(of_level, one.phases))
+
+
+def dated(sold: SoldPrice, *, valid_from: date, quantity: int, term_months: int, plan_name: str) -> DatedPrice:
+    """Return what ``quantity`` units sold at ``sold`` cost from that day on, as it is read again once it is written down."""
+    return DatedPrice(
+        valid_from=valid_from,
+        currency=sold.currency,
+        price=sold.amounts.price,
+        setup_fee=sold.amounts.setup_fee,
+        steps=sold.as_json()["steps"],
+        quantity=quantity,
+        term_months=term_months,
+        plan_name=plan_name,
+        overage_price=sold.amounts.overage_price,
+    )
 
 
 def _joined(prices: list[SubscriptionPrice], phases: list[Phase]) -> Iterable[DatedPrice]:

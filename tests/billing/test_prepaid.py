@@ -9,8 +9,9 @@ import pytest
 from billing.fixed import DatedPrice
 from billing.models import Invoice, InvoiceLine, Subscription
 from billing.operations.phases import begin_phase
-from billing.operations.renewals import AdvanceLine, invoice_in_advance, paid_until, renew, renew_due
+from billing.operations.renewals import AdvanceLine, invoice_in_advance, renew, renew_due
 from billing.prepaid import PaidTerm, charges, terms
+from billing.queries.paid_terms import paid_until
 from catalog.pricing import Level
 from common.money import round_money
 from tests import factories

@@ -148,7 +148,7 @@ def sold(model: str, changes: Sequence[int], trial: int | None, ended: int | Non
         venture_id=1,
         started_on=FIRST,
         charged_from=FIRST + timedelta(days=trial or 0),
-        ended_on=None if ended is None else FIRST + timedelta(days=ended),
+        ends_on=None if ended is None else FIRST + timedelta(days=ended),
         order_key="",
         phases=phases,
     )
@@ -162,7 +162,7 @@ def prices_of(one: Sold) -> list[DatedPrice]:
 
 
 def expected_days(one: Sold, until: date) -> Counter[date]:
-    end = min(one.ended_on or until, until)
+    end = min(one.ends_on or until, until)
     return Counter(one.charged_from + timedelta(days=n) for n in range(max((end - one.charged_from).days, 0)))
 
 
@@ -208,6 +208,6 @@ def test_prepaid_terms_bill_every_day_of_a_life_once(changes: list[int], lengths
 
     found: Counter[date] = Counter()
     for term in prepaid.terms(prices, one.charged_from, until):
-        found += charged_days(prepaid.charges(term, prices, level="msp", ended_on=one.ended_on or until))
+        found += charged_days(prepaid.charges(term, prices, level="msp", ended_on=one.ends_on or until))
 
     assert found == expected_days(one, until)
