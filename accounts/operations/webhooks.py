@@ -69,14 +69,15 @@ class NewSecret:
 # --- Telling --------------------------------------------------------------------------------------------------------------
 
 
-def emit(*, event: str, organizations: Iterable[Organization], payload: Mapping[str, Any], at: datetime) -> None:
+def emit(*, event: str, organizations: Collection[Organization], payload: Callable[[], Mapping[str, Any]], at: datetime) -> None:
     """
     Have everybody told who wants to know: a step inside the transaction of what happened. One query where nobody does.
 
-    Told are the endpoints of ``organizations``, of the resellers they belong to, and of the MSP. Each gets the same, so ``payload``
-    is plain JSON that all of them may read: numbers, states and addresses, never a price.
+    Told are the endpoints of ``organizations``, of the resellers they belong to, and of the MSP.
 
     :param event: a `WebhookEndpoint.Event`.
+    :param payload: says what happened, asked only where somebody is told: plain JSON that all of them may read. Numbers, states and
+        addresses, never a price.
     """
     concerned = {organization.pk for organization in organizations}
     parents = {organization.parent_id for organization in organizations if organization.parent_id is not None}
@@ -87,7 +88,7 @@ def emit(*, event: str, organizations: Iterable[Organization], payload: Mapping[
     )
     endpoints = list(told)
     if endpoints:
-        _write(endpoints, event=event, payload=payload, at=at)
+        _write(endpoints, event=event, payload=payload(), at=at)
 
 
 def deliver_due(*, endpoint_id: int, clock: Clock) -> None:

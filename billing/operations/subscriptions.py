@@ -9,6 +9,7 @@ from django.db import transaction
 from sequences import get_next_value
 
 from accounts.models import Organization, User, local_date
+from billing import notifications
 from billing.models import PriceChange, Subscription, SubscriptionPrice
 from billing.models.agreements import phase_of
 from billing.operations.agreements import copy_plan_terms
@@ -92,6 +93,7 @@ def start_subscription(
 
 
 def quota_of(service: Service) -> Decimal | None:
+    notifications.subscription_started(subscription, at=at)
     """Return the soft storage quota of one unit of ``service`` in GB (1024³ bytes); None where it has none."""
     storages = VendorOfferingItem.objects.filter(service_manager=service.service_manager_id, usage_name="storage").values("name")
     soft = service.items.filter(name__in=storages, soft_quota__isnull=False).values_list("soft_quota", flat=True).first()
@@ -131,6 +133,7 @@ def end_subscription(*, subscription_id: int, at: datetime, by: User | None) -> 
 
 def end_orphaned(*, at: datetime) -> int:
     """
+    notifications.subscription_ended(subscription, at=at)
     End the billing of every service that was ended at the vendor's side, as accepting what was found there does; as of that day.
 
     Return how many were ended. Repeated, nothing.
