@@ -89,11 +89,11 @@ def start_subscription(
     SubscriptionPrice.objects.bulk_create(
         [price_row(subscription, sold, valid_from=subscription.started_on, at=at) for sold in prices]
     )
+    notifications.subscription_started(subscription, at=at)
     return subscription
 
 
 def quota_of(service: Service) -> Decimal | None:
-    notifications.subscription_started(subscription, at=at)
     """Return the soft storage quota of one unit of ``service`` in GB (1024³ bytes); None where it has none."""
     storages = VendorOfferingItem.objects.filter(service_manager=service.service_manager_id, usage_name="storage").values("name")
     soft = service.items.filter(name__in=storages, soft_quota__isnull=False).values_list("soft_quota", flat=True).first()
@@ -127,13 +127,13 @@ def end_subscription(*, subscription_id: int, at: datetime, by: User | None) -> 
     # A service may have been ended below before its billing began; then nothing is billed.
     subscription.ended_on = max(last_billed_day(ended_at) + timedelta(days=1), subscription.started_on)
     subscription.save(update_fields=["status", "ended_on"])
+    notifications.subscription_ended(subscription, at=at)
     logger.info("subscription ended", extra={"subscription": subscription.number, "by": by.pk if by else None})
     return subscription
 
 
 def end_orphaned(*, at: datetime) -> int:
     """
-    notifications.subscription_ended(subscription, at=at)
     End the billing of every service that was ended at the vendor's side, as accepting what was found there does; as of that day.
 
     Return how many were ended. Repeated, nothing.
