@@ -57,12 +57,12 @@ app.conf.beat_schedule = {
     "billing.sweep_runs": {"task": "billing.sweep_runs", "schedule": timedelta(minutes=1)},
     # Empties the outbox. Missed: mails wait a minute longer.
     "accounts.send_mail": {"task": "accounts.send_mail", "schedule": timedelta(seconds=30)},
-}
-
     # Rings the addresses of webhooks that something is due for. Missed: they are told half a minute later.
     "accounts.sweep_webhooks": {"task": "accounts.sweep_webhooks", "schedule": timedelta(seconds=30)},
     # Deletes what the API and webhooks keep for a while: answers by idempotency key, deliveries. Missed: the next day.
     "accounts.forget_old": {"task": "accounts.forget_old", "schedule": crontab(minute=40, hour=2)},
+}
+
 
 @worker_ready.connect
 def show_metrics(**_ignored: object) -> None:

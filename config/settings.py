@@ -248,9 +248,9 @@ CONTENT_SECURITY_POLICY = {
 # --- API for programs (`accounts/api/`, `common/api.py`, `config/api/`) -------------------------------------------------
 
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=300)
-REST_FRAMEWORK = {
 # Whether webhooks may be sent to plain http and into networks that are not public: for trying them out on one machine, never else.
 WEBHOOKS_ALLOW_PRIVATE = env.bool("WEBHOOKS_ALLOW_PRIVATE", default=False)
+REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.callers.TokenAuthentication", "accounts.api.callers.PersonAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api.callers.HasScope"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.api.callers.PerCaller"],
