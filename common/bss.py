@@ -46,6 +46,7 @@ STATE_COLOURS = {
     "started": "info",
     "ready": "info",
     "draft": "warning",
+    "held": "warning",
     "placed": "warning",
     "awaiting_payment": "warning",
     "waiting": "warning",

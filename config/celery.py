@@ -30,6 +30,8 @@ app.conf.beat_schedule = {
     "ordering.sweep": {"task": "ordering.sweep", "schedule": timedelta(seconds=20)},
     # Goes on with orders that wait for a payment: invoices them, executes what is paid. Missed: a minute later.
     "ordering.sweep_payments": {"task": "ordering.sweep_payments", "schedule": timedelta(minutes=1)},
+    # Looks at held orders again: a limit was raised, a part paid, approvals are not asked for any more. Missed: five minutes later.
+    "ordering.release_what_fits": {"task": "ordering.release_what_fits", "schedule": timedelta(minutes=5)},
     # Rings tenants that are to be converged by themselves (a mail to send again, a hold). Missed: a minute later.
     "provisioning.sweep": {"task": "provisioning.sweep", "schedule": timedelta(minutes=1)},
     # Looks for what differs at the vendor, tenant by tenant. Missed: the next night, or by hand, `manage.py inspect_vendor`.

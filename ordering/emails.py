@@ -8,10 +8,12 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from post_office import mail
 
+from accounts.models import Membership, Organization
 from catalog.models import Plan
 from ordering.costs import due_in_advance
 from ordering.models import Order, OrderLine
 from ordering.module_wishes import included
+from ordering.queries.holds import what_happens_next, why_it_waits
 from ordering.queries.tracking import line_billing, line_cost, line_cost_facts, with_sign_in
 
 
@@ -25,7 +27,92 @@ def service_ready(order: Order) -> None:
     _put_into_outbox(order, "service_ready", subject=f"Your service is ready: order {order.number}")
 
 
-def _put_into_outbox(order: Order, name: str, *, subject: str) -> None:
+def order_held(order: Order) -> None:
+    """Tell the person who ordered that the order waits, what for, and who decides."""
+    _tell_of(order, subject=f"Order {order.number} waits", heading="Your order waits", said=why_it_waits(order, order.buyer))
+
+
+def order_approved(order: Order) -> None:
+    """Tell the person who ordered that the reseller approved it, and what happens next."""
+    said = [f"{order.consumer.reseller} has approved your order.", *what_happens_next(order, order.buyer)]
+    _tell_of(order, subject=f"Order {order.number} is approved", heading="Your order is approved", said=said)
+
+
+def order_released(order: Order) -> None:
+    """Tell the person who ordered that staff let the order go on, and what happens next."""
+    said = ["Your order may begin.", *what_happens_next(order, order.buyer)]
+    _tell_of(order, subject=f"Order {order.number} goes on", heading="Your order goes on", said=said)
+
+
+def order_goes_on(order: Order) -> None:
+    """Tell the person who ordered that the order waits for nobody's decision any more, or for whose now."""
+    if order.status == Order.Status.HELD:
+        order_held(order)
+    else:
+        order_released(order)
+
+
+def order_declined(order: Order) -> None:
+    """Tell the person who ordered that the order was declined, and why."""
+    said = [f"{order.buyer.parent or order.buyer} has declined your order.", f"The reason: {order.cancelled_because}"]
+    said.append("Nothing was set up, and nothing is billed.")
+    _tell_of(order, subject=f"Order {order.number} is declined", heading="Your order is declined", said=said)
+
+
+def decision_wanted(order: Order) -> None:
+    """
+    Tell whoever decides about a held order: the reseller's buyers and administrators, or staff.
+
+    Staff is who the order is assigned to, else the MSP's billing address. A reseller whose own limit holds its customer's order is
+    told as well.
+    """
+    reseller = order.consumer.reseller
+    if order.held_for == Order.HeldFor.APPROVAL:
+        assert reseller is not None  # nobody else approves
+        _ask_reseller(order, reseller, "ordering:order_to_approve", subject=f"Order {order.number} waits for your approval")
+        return
+    if reseller is not None and order.buyer_id == order.consumer_id:
+        _ask_reseller(order, reseller, "ordering:order", subject=f"Order {order.number} of your customer waits")
+    debtor = reseller or order.consumer
+    staff = order.assigned_to.email if order.assigned_to else (debtor.parent or debtor).billing_email
+    _tell_of(
+        order,
+        subject=f"Order {order.number} is held for the credit limit of {debtor}",
+        heading=f"Order {order.number} is held",
+        said=why_it_waits(order, None),
+        to=[staff],
+        reader=None,
+        button_url=f"{settings.SITE_URL}{reverse('admin:ordering_order_change', args=[order.pk])}",
+    )
+
+
+def _ask_reseller(order: Order, reseller: Organization, page: str, *, subject: str) -> None:
+    able = reseller.memberships.filter(role__in=[Membership.Role.BUYER, Membership.Role.ADMINISTRATOR], user__is_active=True)
+    people = list(able.order_by("pk").values_list("user__email", flat=True))
+    _tell_of(
+        order,
+        subject=subject,
+        heading=f"{order.consumer} has ordered",
+        said=why_it_waits(order, reseller),
+        to=people or [reseller.billing_email],
+        reader=reseller,
+        button_url=f"{settings.SITE_URL}{reverse(page, args=[order.number])}",
+    )
+
+
+def _tell_of(order: Order, *, subject: str, heading: str, said: list[str], **to_whom: Any) -> None:
+    _put_into_outbox(order, "order_news", subject=subject, heading=heading, said=said, **to_whom)
+
+
+_BUYER = object()
+"""Stands for the buyer of the order where no other reader is named; None is staff."""
+
+
+def _put_into_outbox(
+    order: Order, name: str, *, subject: str, to: list[str] | None = None, reader: Any = _BUYER, **more: Any
+) -> None:
+    # Unless another reader is named, who buys reads it: a reseller's customer that orders for itself never sees what that one pays.
+    reader = order.buyer if reader is _BUYER else reader
     lines = list(with_sign_in(order.lines.select_related("subscription")))
     context: dict[str, Any] = {
         "order": order,
@@ -34,14 +121,16 @@ def _put_into_outbox(order: Order, name: str, *, subject: str) -> None:
         "billing": list(dict.fromkeys(sentence for line in lines for sentence in line_billing(line))),
         "is_in_advance": all(line.billing_model == Plan.BillingModel.PREPAID for line in lines),
         "seller_name": order.buyer.parent or order.buyer,
+        "next": what_happens_next(order, reader),
         "button_url": f"{settings.SITE_URL}{reverse('ordering:order', args=[order.number])}",
         "button_label": f"View order {order.number}",
-        "facts": [("For", order.consumer), *(fact for line in lines for fact in _facts(order, line))],
+        "facts": [("For", order.consumer), *(fact for line in lines for fact in _facts(order, line, reader))],
+        **more,
     }
     if order.purchase_order:
         context["facts"].append(("Your reference", order.purchase_order))
     mail.send(
-        recipients=[order.placed_by.email if order.placed_by else order.buyer.billing_email],
+        recipients=to or [order.placed_by.email if order.placed_by else order.buyer.billing_email],
         # post_office renders what it is given as a template; handing the finished texts over as values keeps a customer
         # called "{% now %}" a name.
         subject="{{ subject|safe }}",
@@ -60,10 +149,9 @@ def _due_now(order: Order, line: OrderLine) -> Decimal:
     return due_in_advance(cost, billing_model=line.billing_model, trial_days=line.module_wish.get("trial_days"))
 
 
-def _facts(order: Order, line: OrderLine) -> list[tuple[str, str]]:
+def _facts(order: Order, line: OrderLine, reader: Organization | None) -> list[tuple[str, str]]:
     facts = [("Product", line.plan_name)]
-    # Who buys reads this mail: a reseller's customer that orders for itself never sees what its reseller pays.
-    if costs := line_cost_facts(line, order=order, reader=order.buyer):
+    if costs := line_cost_facts(line, order=order, reader=reader):
         quotas = included(line.module_wish, quantity=line.quantity)
         facts += [("Term", line.get_term_months_display()), ("Quantity", f"{line.quantity:,}")]
         facts += [(one.label, f"{one.amount}, and up to {one.above} above it" if one.above else one.amount) for one in quotas]

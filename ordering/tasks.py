@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 
 from common import clock
-from ordering.operations import execution, prepayment
+from ordering.operations import execution, gates, prepayment
 
 
 @shared_task(name="ordering.execute_line", soft_time_limit=540, time_limit=600)
@@ -24,6 +24,12 @@ def sweep(**_ignored: Any) -> None:
 def go_on_with_payment(*, order_id: int, **_ignored: Any) -> None:
     """Invoice an order that is paid first, execute it once that is done, or credit it where it was cancelled."""
     prepayment.go_on(order_id=order_id, at=clock.now())
+
+
+@shared_task(name="ordering.release_what_fits", time_limit=300)
+def release_what_fits(**_ignored: Any) -> None:
+    """Let held orders go on that nothing holds any more."""
+    gates.release_what_fits(at=clock.now())
 
 
 @shared_task(name="ordering.sweep_payments", time_limit=300)

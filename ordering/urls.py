@@ -1,6 +1,6 @@
 from django.urls import path
 
-from ordering.views import basket, checkout, order_url, orders
+from ordering.views import approvals, basket, checkout, order_url, orders
 
 app_name = "ordering"
 
@@ -15,6 +15,10 @@ urlpatterns = [
     path("checkout/service/", checkout.service_details, name="service_details"),
     path("checkout/review/", checkout.review, name="review"),
     path("login-check/", checkout.check_login, name="check_login"),
+    path("approvals/", approvals.index, name="approvals"),
+    path("approvals/<str:number>/", approvals.show, name="order_to_approve"),
+    path("approvals/<str:number>/approve/", approvals.approve, name="approve"),
+    path("approvals/<str:number>/decline/", approvals.decline, name="decline"),
     path("orders/", orders.index, name="orders"),
     path("orders/<str:number>/", orders.show, name="order"),
     path("orders/<str:number>/progress/", orders.progress, name="progress"),

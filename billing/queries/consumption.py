@@ -6,7 +6,7 @@ invoiced if everything ended today. Amounts exclude VAT, each rounded as its inv
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -143,7 +143,7 @@ def consumption(reader: Organization, services: Sequence[Subscription], today: d
         return Consumption(period, [], [], [], None, None)
     is_reseller = reader.kind == Organization.Kind.RESELLER
     levels = [_bought_at(reader), *([Level.RETAIL] if is_reseller else [])]
-    known, estimated = _known(running, period)
+    known, estimated = known_usage({one.service.tenant_id for one in running}, period)
     now, later = _charged(running, reader, levels, today, known)
     quotas = _quotas(running, now, period)
     found: list[ServiceConsumption] = []
@@ -175,9 +175,8 @@ def one_service(reader: Organization, subscription: Subscription, today: date) -
 # --- What is known ----------------------------------------------------------------------------------------------------------
 
 
-def _known(services: Sequence[Subscription], period: Period) -> tuple[dict[int, Known], dict[int, datetime]]:
+def known_usage(tenants: Collection[int], period: Period) -> tuple[dict[int, Known], dict[int, datetime]]:
     """Return by tenant how far its usage is known, and of when its estimates are where they are newer. Two queries."""
-    tenants = {one.service.tenant_id for one in services}
     days = UsageRecord.objects.filter(tenant__in=tenants, day__gte=period.start, day__lt=period.end).order_by()
     read_until: dict[int, date] = dict(days.values_list("tenant").annotate(Max("day")))
     estimates: dict[int, dict[ItemKey, Present]] = defaultdict(dict)

@@ -26,7 +26,7 @@ UNIT_PRICE_DECIMALS = 10
 TONES = {
     "good": {"active", "completed", "done", "finished", "issued", "loaded", "published", "ready"},
     "busy": {"executing", "requested", "running", "started"},
-    "attention": {"awaiting_payment", "placed", "suspended", "waiting", "wished"},
+    "attention": {"awaiting_payment", "held", "placed", "suspended", "waiting", "wished"},
     "bad": {"failed", "parked"},
 }
 

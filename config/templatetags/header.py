@@ -1,5 +1,7 @@
 """The header of the storefront: whose shop this is, where the reader is, for whom the reader acts, what lies in the basket."""
 
+from typing import Any
+
 from django import template
 from django.template.context import RequestContext
 from django.utils.html import format_html
@@ -8,7 +10,7 @@ from django.utils.safestring import SafeString
 from accounts.acting import acting_membership, own_memberships
 from accounts.arriving import arrived_at
 from accounts.models import Membership, Organization
-from ordering.models import BasketLine
+from ordering.models import BasketLine, Order
 from ordering.queries.checkouts import Summary
 
 register = template.Library()
@@ -51,9 +53,21 @@ def basket_count(context: RequestContext) -> int:
 
 
 @register.simple_tag(takes_context=True)
-def nav_link(context: RequestContext, label: str, url: str, *sections: str) -> SafeString:
+def orders_to_approve(context: RequestContext) -> int:
+    """Return how many orders wait for the approval of the reseller acted for; 0 to everybody else. Asked once a request."""
+    acting = acting_membership(context.request)
+    if acting is None or acting.organization.kind != Organization.Kind.RESELLER:
+        return 0
+    request: Any = context.request
+    if not hasattr(request, "_orders_to_approve"):
+        request._orders_to_approve = Order.objects.to_approve().filter(consumer__parent=acting.organization_id).count()
+    return int(request._orders_to_approve)
+
+
+@register.simple_tag(takes_context=True)
+def nav_link(context: RequestContext, label: str, url: str, *sections: str, count: int = 0) -> SafeString:
     """
-    Return a link of the navigation, marked when the page shown belongs under it.
+    Return a link of the navigation, marked when the page shown belongs under it, with how many wait there where some do.
 
     A page belongs where its path begins with the link's, or with one of ``sections`` ("/products/"); "/" only to itself.
     """
@@ -62,4 +76,5 @@ def nav_link(context: RequestContext, label: str, url: str, *sections: str) -> S
     path = context.request.path
     inside = path == url or any(path.startswith(start) for start in (*sections, url) if start != "/")
     current = SafeString(' aria-current="page"') if inside else ""
-    return format_html('<a class="nav-item" href="{}"{}>{}</a>', url, current, label)
+    waiting = format_html(' <span class="count-of">{}</span>', count) if count else ""
+    return format_html('<a class="nav-item" href="{}"{}>{}{}</a>', url, current, label, waiting)

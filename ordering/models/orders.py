@@ -38,6 +38,10 @@ class OrderQuerySet(LockingQuerySet["Order"]):
         matches = Q(number__icontains=text) | Q(purchase_order__icontains=text) | Q(consumer__name__icontains=text)
         return self.filter(matches | Q(pk__in=OrderLine.objects.filter(plan_name__icontains=text).values("order")))
 
+    def to_approve(self) -> Self:
+        """What waits for the reseller's approval."""
+        return self.filter(status=Order.Status.HELD, held_for=Order.HeldFor.APPROVAL)
+
     def to_execute(self) -> Self:
         """What an account manager has to look at next: placed and waiting, held, or failed."""
         return self.filter(status__in=[Order.Status.PLACED, Order.Status.HELD, Order.Status.FAILED])

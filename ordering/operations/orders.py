@@ -13,17 +13,21 @@ from common.dispatch import after_commit
 from common.errors import DomainError, FieldRefused
 from ordering import emails
 from ordering.models import Basket, Order, OrderLine
-from ordering.operations import baskets, prepayment, refusals, selling
+from ordering.operations import baskets, gates, prepayment, refusals, selling
 from ordering.queries import checkouts, tracking
 from provisioning.models import TenantUser
 from provisioning.operations import services, users
 
-DETAILS_CHANGE_WHILE = frozenset({Order.Status.PLACED, Order.Status.AWAITING_PAYMENT, Order.Status.FAILED})
+DETAILS_CHANGE_WHILE = frozenset({Order.Status.PLACED, Order.Status.HELD, Order.Status.AWAITING_PAYMENT, Order.Status.FAILED})
 """States in which login, e-mail and role of the consumer's first user can still be mended."""
 
 
 class CannotCancel(DomainError):
     """A part of the order is in use already."""
+
+
+class StillHeld(DomainError):
+    """The order waits for approval, or for its release."""
 
 
 @transaction.atomic(durable=True)
@@ -48,7 +52,7 @@ def submit_order(
     if (order := Order.objects.filter(basket=basket).first()) is not None:
         return order
     if basket.consumer is not None:
-        Organization.objects.locked().get(pk=basket.consumer.pk)  # two baskets for one consumer are judged one after the other
+        gates.lock_consumer(basket.consumer)  # two baskets for one consumer are judged one after the other
     state = checkouts.checkout(basket, at=at)
     baskets.check_complete(state)
     awaited = [item.plan.sold_through_id for item in state.items if item.needs_user]
@@ -88,8 +92,7 @@ def submit_order(
         )
     basket.ordered_at = at
     basket.save(update_fields=["ordered_at"])
-    if order.buyer.orders_execute_automatically and order.consumer.orders_execute_automatically:
-        _execute(order, by=by, at=at)
+    gates.receive(order, by=by, at=at)
     emails.order_received(order)  # which says what happens next
     return order
 
@@ -175,7 +178,7 @@ def change_service_details(*, order_id: int, login: str, email: str, role: str, 
     lines = tracking.lines_with_open_details(order)
     managers = [line.plan.sold_through_id for line in lines]
     details = checked_details(managers, login=login, email=email, role=role, but_for=order)
-    if lines and order.status == Order.Status.AWAITING_PAYMENT:
+    if lines and order.status in (Order.Status.HELD, Order.Status.AWAITING_PAYMENT):
         _check_all_given(details)
     for line in lines:
         line.login, line.email, line.role = details["login"], details["email"], details["role"]
@@ -191,17 +194,26 @@ def execute_order(*, order_id: int, by: User | None, at: datetime) -> Order:
     """
     Let the lines of a placed order be carried out; the account manager pressed “Execute”. Repeated, nothing.
 
-    Prepaid lines are invoiced first: the order waits for the payment, and goes on by itself.
+    An order over a credit limit is held instead, and says why. Prepaid lines are invoiced first: the order waits for the payment,
+    and goes on by itself.
 
+    :raises StillHeld: it waits for a decision.
     :raises NotReady: the role, login or e-mail that the vendor needs is missing.
     :raises IllegalTransition: the order failed or was cancelled.
     """
     order = _locked(order_id)
     if order.status in (Order.Status.AWAITING_PAYMENT, Order.Status.EXECUTING, Order.Status.COMPLETED):
         return order
+    if order.status == Order.Status.HELD:
+        raise StillHeld(f"Order {order} is held. {order.held_because}")
     if missing := tracking.missing_before_execution(order):
         raise refusals.NotReady(" ".join(item.sentence for item in missing))
-    _execute(order, by=by, at=at)
+    if order.status != Order.Status.PLACED:  # it passed the gate before, or is given up
+        begin_or_await_payment(order, by=by, at=at)
+        return order
+    gates.let_go_on(order, by=by, at=at)
+    if order.status == Order.Status.HELD:
+        emails.order_held(order)
     return order
 
 
@@ -217,7 +229,7 @@ def retry_order(*, order_id: int, by: User | None, at: datetime) -> Order:
         return order
     if order.status != Order.Status.FAILED:
         raise DomainError(f"Order {order} did not fail; there is nothing to retry.")
-    _execute(order, by=by, at=at)
+    begin_or_await_payment(order, by=by, at=at)
     return order
 
 
@@ -237,27 +249,39 @@ def cancel_order(*, order_id: int, by: User | None, at: datetime) -> Order:
     lines = list(order.lines.locked())
     if order.status == Order.Status.FAILED and any(line.status == OrderLine.Status.COMPLETED for line in lines):
         raise CannotCancel(f"A part of order {order} is completed and in use. Retry the rest, or contact us.")
-    order.move_to(Order.Status.CANCELLED)
-    order.save(update_fields=["status"])
-    for line in lines:
-        line.move_to(OrderLine.Status.CANCELLED)
-        line.next_try_at = None
-        line.save(update_fields=["status", "next_try_at"])
-        if line.service_id is not None:
-            services.terminate_service(service_id=line.service_id, at=at)
-    if prepayment.paid_first(lines):
-        after_commit("ordering.go_on_with_payment", order_id=order.pk)  # what was invoiced for it is credited
+    give_up(order, because="", at=at)
     return order
 
 
 # Steps: inside the caller's transaction
 
 
+def give_up(order: Order, *, because: str, at: datetime) -> None:
+    """
+    Cancel an order and its lines, whatever it waited for. What an amendment was to change stays as it is.
+
+    :param because: what the buyer is told; empty where there is nothing to explain.
+    :raises IllegalTransition: the order is in progress or completed.
+    """
+    order.move_to(Order.Status.CANCELLED)
+    order.held_for, order.held_because, order.cancelled_because = "", "", because
+    order.save(update_fields=["status", "held_for", "held_because", "cancelled_because"])
+    lines = list(order.lines.locked())
+    for line in lines:
+        line.move_to(OrderLine.Status.CANCELLED)
+        line.next_try_at = None
+        line.save(update_fields=["status", "next_try_at"])
+        if line.kind == OrderLine.Kind.NEW and line.service_id is not None:
+            services.terminate_service(service_id=line.service_id, at=at)
+    if prepayment.paid_first(lines):
+        after_commit("ordering.go_on_with_payment", order_id=order.pk)  # what was invoiced for it is credited
+
+
 def _locked(order_id: int) -> Order:
     return Order.objects.locked().select_related("buyer", "consumer__parent").get(pk=order_id)
 
 
-def _execute(order: Order, *, by: User | None, at: datetime) -> None:
+def begin_or_await_payment(order: Order, *, by: User | None, at: datetime) -> None:
     """Begin with an order; one that is to be paid first waits for that, and is rung to be invoiced."""
     if not prepayment.must_be_paid_first(order):
         begin(order, by=by, at=at)

@@ -17,7 +17,7 @@ from common.errors import DomainError, FieldRefused
 from ordering.forms import OrderFilterForm, ServiceDetailsForm, posted
 from ordering.models import Order, OrderLine, OrderQuerySet
 from ordering.operations import orders, prepayment
-from ordering.queries import tracking
+from ordering.queries import holds, tracking
 from ordering.views.requests import MemberRequest
 from provisioning.models import TenantUser
 
@@ -133,13 +133,15 @@ def _progress_of(request: MemberRequest, order: Order) -> dict[str, object]:
     acting = request.acting
     progress = tracking.order_progress(order, reader=acting.organization)
     invoices = _invoices_to_pay(order, acting.organization)
-    waits = order.status in (Order.Status.PLACED, Order.Status.AWAITING_PAYMENT, Order.Status.FAILED)
+    waits = order.status in orders.DETAILS_CHANGE_WHILE
     may_change = waits and acting.may_order and order.buyer_id == acting.organization_id
     return {
         "order": order,
         "progress": progress,
         "invoices": invoices,
         "begins_when_paid": any(invoice.seller.kind == Organization.Kind.MSP for invoice in invoices),
+        "why": holds.why_it_waits(order, acting.organization) if order.status == Order.Status.HELD else [],
+        "may_decide": order.held_for == Order.HeldFor.APPROVAL and order.consumer.reseller == acting.organization,
         "may_retry": may_change and order.status == Order.Status.FAILED,
         "may_correct": may_change and bool(tracking.lines_with_open_details(order)),
         "may_cancel": may_change and not any(each.line.status == OrderLine.Status.COMPLETED for each in progress.lines),
