@@ -7,18 +7,21 @@ from decimal import Decimal
 from typing import Any
 
 from catalog.pricing import Level
+from common.templatetags.show import day, money
 from ordering.amendment_terms import AmendmentWish, Row, RunsUnder
 from ordering.models import OrderLine
 
 NOTHING = Decimal(0)
+_AMOUNTS = ("more", "less", "due_now", "credited", "overage_first", "next_invoice", "until_end")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Days of the present month or term at one price, and what they cost; an amount below zero is given back."""
+    """Some days of the running month or term under one price, and what they cost; ``is_new``: they lie after the change."""
 
     words: str
     amount: Decimal
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +29,35 @@ class EndCost:
     """
     What the change costs at one end of the sale, in ``currency``, excl. VAT.
 
-    :param parts: how the month or term that runs is billed, before and after the change.
+    :param parts: how the running month or term is billed with the change, the days before it and those after.
+    :param more: what the change costs more in the running month or term, and ``less`` what of it is not charged, or is given back.
     :param due_now: what is invoiced because of it at once, and paid before it is carried out: a prepaid term's difference.
     :param credited: what of a prepaid term is given back, as a positive amount.
     :param overage_first: what was used above the quota so far and is invoiced before the change.
-    :param next_invoice_on: the day of the next regular invoice; None where there is none any more.
+    :param next_invoice_on: the day from which on the running month is invoiced; None where it is prepaid, or nothing is invoiced.
+    :param next_invoice: what that invoice says of the running month, overage apart; nothing where it is billed by use.
+    :param until_end: of a planned end: what is billed from the 1st of the running month on up to it, where the price is fixed.
     """
 
     level: Level
     currency: str
     parts: Sequence[Part] = ()
+    more: Decimal = NOTHING
+    less: Decimal = NOTHING
     due_now: Decimal = NOTHING
     credited: Decimal = NOTHING
     overage_first: Decimal = NOTHING
     next_invoice_on: date | None = None
+    next_invoice: Decimal = NOTHING
+    until_end: Decimal = NOTHING
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON, every number a decimal string."""
         return {
             "level": self.level.value,
             "currency": self.currency,
-            "parts": [[part.words, f"{part.amount:f}"] for part in self.parts],
-            "due_now": f"{self.due_now:f}",
-            "credited": f"{self.credited:f}",
-            "overage_first": f"{self.overage_first:f}",
+            "parts": [[part.words, f"{part.amount:f}", part.is_new] for part in self.parts],
+            **{name: f"{getattr(self, name):f}" for name in _AMOUNTS},
             "next_invoice_on": self.next_invoice_on.isoformat() if self.next_invoice_on else None,
         }
 
@@ -59,12 +67,35 @@ class EndCost:
         return cls(
             level=Level(told["level"]),
             currency=told["currency"],
-            parts=[Part(words, Decimal(amount)) for words, amount in told["parts"]],
-            due_now=Decimal(told["due_now"]),
-            credited=Decimal(told["credited"]),
-            overage_first=Decimal(told["overage_first"]),
+            parts=[Part(words, Decimal(amount), is_new) for words, amount, is_new in told["parts"]],
+            **{name: Decimal(told[name]) for name in _AMOUNTS},
             next_invoice_on=date.fromisoformat(told["next_invoice_on"]) if told["next_invoice_on"] else None,
         )
+
+
+def cost_words(cost: EndCost, *, customer: str = "") -> list[str]:
+    """
+    Say in sentences what a change costs at one end of the sale, what comes first first; amounts are excl. VAT.
+
+    :param customer: who pays, where that is not the reader; empty: the reader does.
+    """
+    whom = f" to {customer}" if customer else ""
+
+    def amount(of: Decimal) -> str:
+        return f"{money(of, cost.currency)} excl. VAT"
+
+    words = []
+    if cost.overage_first:
+        words.append(f"What was used above the quota this month is invoiced{whom} first: {amount(cost.overage_first)}.")
+    if cost.due_now:
+        words.append(f"Invoiced{whom} now, and to be paid before it is carried out: {amount(cost.due_now)}.")
+    if cost.credited:
+        words.append(f"Given back{whom} of what is paid in advance: {amount(cost.credited)}.")
+    if cost.next_invoice_on is not None and cost.next_invoice:
+        words.append(f"This month is invoiced{whom} from {day(cost.next_invoice_on)} on: {amount(cost.next_invoice)}.")
+    if cost.until_end and cost.until_end != cost.next_invoice:
+        words.append(f"From the beginning of this month to the end are billed{whom}: {amount(cost.until_end)}.")
+    return words
 
 
 @dataclass(frozen=True)

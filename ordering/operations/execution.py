@@ -1,5 +1,5 @@
 """
-Carrying out one order line: wish, converge, start the subscription.
+Carrying out one order line: wish, converge, start the subscription. What changes one there is does so as `amending` says.
 
 Every part is safe to run again, and to be killed in. The row says what is due (`status`, `next_try_at`); whoever rings, one worker
 at a time is on a line, by a lock that ends with its database session. No transaction is open while the vendor is asked.
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from billing.models import Subscription
 from billing.operations import subscriptions
 from catalog.queries.offers import SoldPrice
 from common.dispatch import after_commit
@@ -17,7 +18,7 @@ from common.errors import DomainError
 from common.locks import Busy, alone
 from ordering import emails, module_wishes
 from ordering.models import Order, OrderLine
-from ordering.operations import prepayment
+from ordering.operations import amending, orders, prepayment
 from provisioning.acronis.errors import AcronisError, NotSent
 from provisioning.operations import converging, wishes
 
@@ -60,12 +61,18 @@ def sweep(*, at: datetime) -> int:
 
 
 def _carry_out(line: OrderLine, clock: Clock) -> None:
+    is_amendment = line.kind != OrderLine.Kind.NEW
     try:
+        if is_amendment:
+            amending.prepare(line, at=clock())
         tenant_id = _wish(line.pk, at=clock())
-        converging.converge(tenant_id, clock=clock)
+        if tenant_id is not None:
+            converging.converge(tenant_id, clock=clock)
         _complete(line.pk, at=clock())
-    except Busy:
+    except (Busy, amending.WishedOtherwise):
         _come_back(line.pk, at=clock())
+    except amending.Outlived as gone:
+        _give_up(line.pk, str(gone), at=clock())
     except AcronisError as error:
         if error.retryable:
             _pause(line.pk, error, at=clock())
@@ -76,12 +83,18 @@ def _carry_out(line: OrderLine, clock: Clock) -> None:
     except Exception:
         _fail(line.pk, UNEXPECTED, at=clock())
         raise
+    else:
+        if is_amendment:
+            amending.true_up(line, at=clock())
 
 
 @transaction.atomic(durable=True)
-def _wish(line_id: int, *, at: datetime) -> int:
-    """Write down the wish, unless an earlier try did, and return the tenant it is for."""
+def _wish(line_id: int, *, at: datetime) -> int | None:
+    """Write down the wish, unless an earlier try did, and return the tenant it is for; None: the vendor does not hear of it."""
+    Order.objects.locked().get(lines=line_id)  # before its line, as everybody does who locks both
     line = OrderLine.objects.locked().select_related("order__consumer__parent", "plan__service_manager", "service").get(pk=line_id)
+    if line.kind != OrderLine.Kind.NEW:
+        return amending.wish(line, at=at)
     if line.service is None:
         line.service = wishes.wish_service(
             consumer=line.order.consumer,
@@ -95,13 +108,24 @@ def _wish(line_id: int, *, at: datetime) -> int:
 
 @transaction.atomic(durable=True)
 def _complete(line_id: int, *, at: datetime) -> None:
-    """Start the subscription and close the line; with the last line the order, and tell the buyer."""
+    """Start or change the subscription and close the line; with the last line the order, and tell the buyer."""
     found = _locked_in_progress(line_id)
     if found is None:
         return
     order, line = found
+    if line.kind == OrderLine.Kind.NEW:
+        line.subscription = _start(order, line, at=at)
+    else:
+        amending.complete(order, line, at=at)
+    line.move_to(OrderLine.Status.COMPLETED)
+    line.next_try_at, line.error = None, ""
+    line.save(update_fields=["subscription", "status", "next_try_at", "error"])
+    _settle(order, at=at)
+
+
+def _start(order: Order, line: OrderLine, *, at: datetime) -> Subscription:
     assert line.service is not None  # wished before it was converged
-    line.subscription = subscriptions.start_subscription(
+    return subscriptions.start_subscription(
         service=line.service,
         plan=line.plan,
         plan_name=line.plan_name,
@@ -116,10 +140,6 @@ def _complete(line_id: int, *, at: datetime) -> None:
         retail_discount_percent=line.retail_discount_percent,
         at=at,
     )
-    line.move_to(OrderLine.Status.COMPLETED)
-    line.next_try_at, line.error = None, ""
-    line.save(update_fields=["subscription", "status", "next_try_at", "error"])
-    _settle(order, at=at)
 
 
 @transaction.atomic(durable=True)
@@ -155,6 +175,18 @@ def _fail(line_id: int, sentence: str, *, at: datetime) -> None:
         _fail_locked(order, line, sentence, at=at)
 
 
+@transaction.atomic(durable=True)
+def _give_up(line_id: int, sentence: str, *, at: datetime) -> None:
+    """Cancel the order of an amendment that came too late; what was invoiced for it in advance is credited."""
+    found = _locked_in_progress(line_id)
+    if found is None:
+        return
+    order, line = found
+    _fail_locked(order, line, sentence, at=at)
+    if order.status == Order.Status.FAILED and set(order.lines.values_list("kind", flat=True)) != {OrderLine.Kind.NEW}:
+        orders.give_up(order, because=sentence, at=at)
+
+
 def _with_advice(error: AcronisError) -> str:
     """What went wrong, and what to do where the vendor's words leave that open."""
     return str(error) if getattr(error, "to_do", "") else f"{error} {RETRY_LATER}"
@@ -171,6 +203,7 @@ def _locked_in_progress(line_id: int) -> tuple[Order, OrderLine] | None:
 
 
 def _fail_locked(order: Order, line: OrderLine, sentence: str, *, at: datetime) -> None:
+    amending.put_back(line, at=at)
     line.move_to(OrderLine.Status.FAILED)
     line.next_try_at, line.error = None, sentence[:1000]
     line.save(update_fields=["status", "attempts", "next_try_at", "error"])
@@ -189,4 +222,4 @@ def _settle(order: Order, *, at: datetime) -> None:
     order.move_to(Order.Status.COMPLETED)
     order.completed_at = at
     order.save(update_fields=["status", "completed_at"])
-    emails.service_ready(order)
+    emails.order_completed(order)

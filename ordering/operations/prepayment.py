@@ -9,6 +9,7 @@ that what was paid is the buyer's credit. Rows decide: a paid invoice rings, and
 import logging
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -19,12 +20,13 @@ from accounts.models import Organization, local_date
 from billing.crediting import NothingToCredit
 from billing.models import Invoice, InvoiceLine
 from billing.operations.credit_notes import issue_credit_note
-from billing.operations.renewals import AdvanceLine, invoice_in_advance
+from billing.operations.renewals import AdvanceLine, invoice_change_in_advance, invoice_in_advance
 from catalog.models import Plan
 from catalog.queries.offers import SoldPrice
 from common.dispatch import after_commit
 from common.errors import DomainError
 from ordering.models import Order, OrderLine
+from ordering.queries.amendments import change_of
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +53,12 @@ def go_on(*, order_id: int, at: datetime) -> None:
     if order.status != Order.Status.AWAITING_PAYMENT:
         return
     lines = paid_first(order.lines.select_related("plan"))
-    invoice_in_advance([_advance(order, line) for line in lines], at=at, by=None)
+    if new := [_advance(order, line) for line in lines if line.kind == OrderLine.Kind.NEW]:
+        invoice_in_advance(new, at=at, by=None)
+    for line in lines:
+        if line.kind != OrderLine.Kind.NEW and line.subscription_id is not None:
+            change, key = change_of(line), order_key(order, line)
+            invoice_change_in_advance(subscription_id=line.subscription_id, order_key=key, change=change, at=at, by=None)
     if _is_settled(_invoices_of_msp(order)):
         _execute(order_id, at=at)
 
@@ -92,12 +99,8 @@ def must_be_paid_first(order: Order) -> bool:
 
 
 def paid_first(lines: Iterable[OrderLine]) -> list[OrderLine]:
-    """Return the prepaid ones of ``lines`` that cost something from their first day on: not a free trial's."""
-    return [
-        line
-        for line in lines
-        if line.billing_model == Plan.BillingModel.PREPAID and not line.module_wish.get("trial_days") and _costs(line)
-    ]
+    """Return the prepaid ones of ``lines`` that cost something beforehand: not a free trial's, nor a change for less."""
+    return [line for line in lines if line.billing_model == Plan.BillingModel.PREPAID and _costs(line)]
 
 
 def order_key(order: Order, line: OrderLine) -> str:
@@ -106,6 +109,11 @@ def order_key(order: Order, line: OrderLine) -> str:
 
 
 def _costs(line: OrderLine) -> bool:
+    """Whether a prepaid line costs something before it is carried out, at any end of the sale."""
+    if line.kind != OrderLine.Kind.NEW:
+        return any(Decimal(cost["due_now"]) for cost in line.quote["costs"])
+    if line.module_wish.get("trial_days"):
+        return False
     prices = [SoldPrice.from_json(told) for told in line.prices]
     return any(price.amounts.price or price.amounts.setup_fee for price in prices)
 

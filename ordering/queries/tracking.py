@@ -1,6 +1,7 @@
 """Orders after they were placed: what is missing before execution, how far they have come, what they were sold at."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -8,6 +9,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.models import Organization
 from catalog.pricing import Level
 from catalog.queries.offers import SoldPrice
+from ordering.amendment_quotes import EndCost, cost_words
+from ordering.amendment_terms import Row, RunsUnder, compared, heading
 from ordering.costs import Cost, of_sale
 from ordering.models import Order, OrderLine
 from ordering.module_wishes import Included, included
@@ -28,6 +31,25 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Amendment:
+    """What a line changes of a subscription, at the reader's end of the chain of prices."""
+
+    heading: str
+    rows: list[Row]
+    """What is not what it was, and the price."""
+    costs: list[EndCost]
+    """What it was quoted at, the reader's own end first; empty where it is priced by use."""
+    cost_words: list[str]
+    first_day: date
+    """As it was quoted: the first day under what is new; of a cancellation the first that is not served."""
+
+    @property
+    def last_day(self) -> date:
+        """Of a cancellation: the last day that is served."""
+        return self.first_day - timedelta(days=1)
+
+
+@dataclass(frozen=True)
 class LineProgress:
     """How far one order line has come."""
 
@@ -44,6 +66,8 @@ class LineProgress:
     included: list[Included]
     """The quotas of all its units, as they were sold; empty where there are none."""
     billing: list[str]
+    amendment: Amendment | None = None
+    """What it changes, where it is no new service."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +81,25 @@ class OrderProgress:
 
     @property
     def is_begun(self) -> bool:
-        """Whether something was wished for it, so that it may stand at the vendor."""
-        return any(line.line.service_id is not None for line in self.lines)
+        """Whether something was wished for it, so that it may stand at the vendor. What is amended was there before."""
+        return any(each.line.service_id is not None and each.amendment is None for each in self.lines)
+
+    @property
+    def is_amendment(self) -> bool:
+        """Whether it changes what there is, and orders nothing new."""
+        return all(each.amendment is not None for each in self.lines)
 
 
 def lines_without_user(order: Order) -> list[OrderLine]:
-    """The lines whose consumer has no user at the service manager yet, wished or real."""
-    return list(_with_manager(order).filter(~Exists(_users(order))))
+    """The lines of new services whose consumer has no user at the service manager yet, wished or real."""
+    return list(_with_manager(order).filter(~Exists(_users(order)), kind=OrderLine.Kind.NEW))
 
 
 def lines_with_open_details(order: Order) -> list[OrderLine]:
     """The lines that are not done and whose consumer's user the vendor has not created yet."""
-    open_lines = _with_manager(order).filter(status__in=[OrderLine.Status.WAITING, OrderLine.Status.FAILED])
+    open_lines = _with_manager(order).filter(
+        status__in=[OrderLine.Status.WAITING, OrderLine.Status.FAILED], kind=OrderLine.Kind.NEW
+    )
     return list(open_lines.filter(~Exists(_users(order).filter(Q(vendor_id__isnull=False) | ~Q(login=OuterRef("login"))))))
 
 
@@ -107,9 +138,31 @@ def order_progress(order: Order, *, reader: Organization | None = None) -> Order
                 cost_facts=line_cost_facts(line, order=order, reader=reader),
                 included=included(line.module_wish, quantity=line.quantity),
                 billing=line_billing(line),
+                amendment=amendment_of(line, order=order, reader=reader),
             )
             for line in lines
         ],
+    )
+
+
+def amendment_of(line: OrderLine, *, order: Order, reader: Organization | None) -> Amendment | None:
+    """Say what ``line`` changes, as far as the reader may know what it costs; None where it is a new service."""
+    if line.kind == OrderLine.Kind.NEW:
+        return None
+    before, after = RunsUnder.from_json(line.quote["before"]), RunsUnder.of_line(line)
+    level = _reader_level(order, reader)
+    is_staff = reader is None or reader.kind == Organization.Kind.MSP
+    costs = [EndCost.from_json(told) for told in line.quote["costs"]]
+    if level is None:
+        costs = costs[-1:]  # the consumer's own end is the last of the chain
+    whose = ["", f"{order.consumer}"] if not is_staff or len(costs) == 1 else [f"{order.consumer.reseller}", f"{order.consumer}"]
+    ends = line.kind == OrderLine.Kind.CANCEL
+    return Amendment(
+        heading=heading(line.kind, before, after, ends=line.ends),
+        rows=[row for row in compared(before, after, whose=level, is_staff=is_staff) if row.has_changed and not ends],
+        costs=costs,
+        cost_words=[words for cost, whom in zip(costs, whose, strict=False) for words in cost_words(cost, customer=whom)],
+        first_day=date.fromisoformat(line.quote["first_day"]),
     )
 
 
