@@ -73,11 +73,12 @@ class EndCost:
         )
 
 
-def cost_words(cost: EndCost, *, customer: str = "") -> list[str]:
+def cost_words(cost: EndCost, *, customer: str = "", is_done: bool = False) -> list[str]:
     """
     Say in sentences what a change costs at one end of the sale, what comes first first; amounts are excl. VAT.
 
     :param customer: who pays, where that is not the reader; empty: the reader does.
+    :param is_done: it was carried out, so that what came first is not told as something to come.
     """
     whom = f" to {customer}" if customer else ""
 
@@ -85,9 +86,9 @@ def cost_words(cost: EndCost, *, customer: str = "") -> list[str]:
         return f"{money(of, cost.currency)} excl. VAT"
 
     words = []
-    if cost.overage_first:
+    if cost.overage_first and not is_done:
         words.append(f"What was used above the quota this month is invoiced{whom} first: {amount(cost.overage_first)}.")
-    if cost.due_now:
+    if cost.due_now and not is_done:
         words.append(f"Invoiced{whom} now, and to be paid before it is carried out: {amount(cost.due_now)}.")
     if cost.credited:
         words.append(f"Given back{whom} of what is paid in advance: {amount(cost.credited)}.")

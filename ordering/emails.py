@@ -1,5 +1,6 @@
 """The mails of an order: rows in the outbox, written in the transaction that they tell of. A task sends them."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,11 +11,14 @@ from post_office import mail
 
 from accounts.models import Membership, Organization
 from catalog.models import Plan
+from common.templatetags.show import day
 from ordering.costs import due_in_advance
 from ordering.models import Order, OrderLine
 from ordering.module_wishes import included
 from ordering.queries.holds import what_happens_next, why_it_waits
-from ordering.queries.tracking import line_billing, line_cost, line_cost_facts, with_sign_in
+from ordering.queries.tracking import Amendment, amendment_of, line_billing, line_cost, line_cost_facts, with_sign_in
+
+ONE_DAY = timedelta(days=1)
 
 
 def order_received(order: Order) -> None:
@@ -25,6 +29,70 @@ def order_received(order: Order) -> None:
 def service_ready(order: Order) -> None:
     """Tell the person who ordered that everything ordered is running."""
     _put_into_outbox(order, "service_ready", subject=f"Your service is ready: order {order.number}")
+
+
+def order_completed(order: Order) -> None:
+    """Tell that what was ordered is done: a new service runs, or one that runs has been changed or ended."""
+    if order.lines.filter(kind=OrderLine.Kind.NEW).exists():
+        service_ready(order)
+    else:
+        amendment_done(order)
+
+
+def amendment_ordered(order: Order) -> None:
+    """Confirm that a change was ordered, with what it was quoted at, and say what happens next."""
+    amendment = _amendment(order)
+    begins = ["We are carrying it out now."]
+    _tell_of(
+        order,
+        subject=f"We have received your order {order.number}: {amendment.heading}",
+        heading=f"We have received your order {order.number}",
+        said=[
+            f"{amendment.heading}.",
+            *(begins if order.status == Order.Status.EXECUTING else what_happens_next(order, order.buyer)),
+            *amendment.cost_words,
+        ],
+    )
+
+
+def amendment_done(order: Order) -> None:
+    """Tell that a change was carried out, or that a service ended or is going to."""
+    amendment = _amendment(order)
+    line = order.lines.select_related("subscription").get()
+    subscription = line.subscription
+    assert subscription is not None  # orderline_amends_a_subscription
+    said = [f"{line.plan_name} of {order.consumer} is changed: {amendment.heading}.", *amendment.cost_words]
+    heading = "Your service is changed"
+    if line.kind == OrderLine.Kind.CANCEL and subscription.ended_on is not None:
+        heading = "Your service has ended"
+        last = day(subscription.ended_on - ONE_DAY)
+        said = [
+            f"{line.plan_name} of {order.consumer} has ended; {last} is the last day that is billed.",
+            "Its backups, files and users are deleted at Acronis.",
+            *amendment.cost_words,
+        ]
+    elif line.kind == OrderLine.Kind.CANCEL and subscription.cancels_on is not None:
+        heading = "Your service is going to end"
+        last = day(subscription.cancels_on - ONE_DAY)
+        said = [
+            f"{line.plan_name} of {order.consumer} ends after {last}. Until then it runs as before, and you can take this back.",
+            "Its backups, files and users are deleted at Acronis then.",
+            *amendment.cost_words,
+        ]
+    _tell_of(order, subject=f"{heading}: order {order.number}", heading=heading, said=said, to=_who_is_told(order))
+
+
+def _amendment(order: Order) -> Amendment:
+    amendment = amendment_of(order.lines.get(), order=order, reader=order.buyer)
+    assert amendment is not None  # these mails are of nothing else
+    return amendment
+
+
+def _who_is_told(order: Order) -> list[str]:
+    """The person who ordered; where staff did for somebody, the buyer."""
+    if order.placed_by is None or order.source == Order.Source.BSS:
+        return [order.buyer.billing_email]
+    return [order.placed_by.email]
 
 
 def order_held(order: Order) -> None:
@@ -145,11 +213,16 @@ def _put_into_outbox(
 
 
 def _due_now(order: Order, line: OrderLine) -> Decimal:
+    if (amendment := amendment_of(line, order=order, reader=order.buyer)) is not None:
+        return amendment.costs[0].due_now if amendment.costs else Decimal(0)
     cost = line_cost(line, order=order, reader=order.buyer)
     return due_in_advance(cost, billing_model=line.billing_model, trial_days=line.module_wish.get("trial_days"))
 
 
 def _facts(order: Order, line: OrderLine, reader: Organization | None) -> list[tuple[str, str]]:
+    if (amendment := amendment_of(line, order=order, reader=reader)) is not None:
+        changed = [(row.label, f"{row.before} → {row.after}") for row in amendment.rows if row.label != "Plan"]
+        return [("Product", line.plan_name), *changed, ("Subscription", f"{line.subscription}")]
     facts = [("Product", line.plan_name)]
     if costs := line_cost_facts(line, order=order, reader=reader):
         quotas = included(line.module_wish, quantity=line.quantity)

@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 
 from common import clock
-from ordering.operations import execution, gates, prepayment
+from ordering.operations import amendments, execution, gates, prepayment
 
 
 @shared_task(name="ordering.execute_line", soft_time_limit=540, time_limit=600)
@@ -34,5 +34,6 @@ def release_what_fits(**_ignored: Any) -> None:
 
 @shared_task(name="ordering.sweep_payments", time_limit=300)
 def sweep_payments(**_ignored: Any) -> None:
-    """Go on with every order that waits for a payment."""
+    """Go on with every order that waits for a payment, or give it up where what it was to change has ended."""
+    amendments.give_up_outlived(at=clock.now())
     prepayment.sweep(at=clock.now())

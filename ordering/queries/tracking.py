@@ -161,7 +161,11 @@ def amendment_of(line: OrderLine, *, order: Order, reader: Organization | None) 
         heading=heading(line.kind, before, after, ends=line.ends),
         rows=[row for row in compared(before, after, whose=level, is_staff=is_staff) if row.has_changed and not ends],
         costs=costs,
-        cost_words=[words for cost, whom in zip(costs, whose, strict=False) for words in cost_words(cost, customer=whom)],
+        cost_words=[
+            words
+            for cost, whom in zip(costs, whose, strict=False)
+            for words in cost_words(cost, customer=whom, is_done=line.status == OrderLine.Status.COMPLETED)
+        ],
         first_day=date.fromisoformat(line.quote["first_day"]),
     )
 
