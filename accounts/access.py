@@ -10,9 +10,9 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
-from accounts.acting import acting_membership
+from accounts.acting import acting_membership, reader_of
 
 View = Callable[..., HttpResponse]
 
@@ -47,6 +47,19 @@ def buyer_required(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return _marked(guarded, "buyer")
+
+
+def staff_acting_required(view: View) -> View:
+    """Signed in as a member of staff, or acting as a customer's person as one; to everybody else it does not exist."""
+
+    @wraps(view)
+    @login_required
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not reader_of(request).is_staff:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return _marked(guarded, "staff: acting as a customer")
 
 
 def _marked(view: View, access: str) -> View:

@@ -31,6 +31,12 @@ def person_of(request: HttpRequest) -> User:
     return request.user
 
 
+def reader_of(request: HttpRequest) -> User:
+    """Return who sits before the screen: the member of staff who acts as somebody, else who is signed in."""
+    acting_as = getattr(request, "acting_as", None)
+    return acting_as.staff if acting_as is not None else person_of(request)
+
+
 def choose(request: HttpRequest, membership: Membership) -> None:
     """Act by ``membership``, which must be this person's own, from now on in this session."""
     request.session[SESSION_KEY] = membership.organization_id
@@ -42,7 +48,7 @@ def own_memberships(request: HttpRequest) -> list[Membership]:
     if not request.user.is_authenticated:
         return []
     if not hasattr(request, "_memberships"):
-        mine = Membership.objects.filter(user=request.user).select_related("organization__parent")
+        mine = person_of(request).own_memberships().select_related("organization__parent")
         request._memberships = list(mine.order_by("organization__name", "pk"))  # type: ignore[attr-defined]
     return request._memberships  # type: ignore[attr-defined]
 

@@ -27,7 +27,8 @@ from unfold.forms import AdminPasswordChangeForm
 
 import accounts.invitation_admin
 import accounts.token_admin  # noqa: F401  register their pages
-from accounts import operations
+from accounts import acting_as, operations
+from accounts.acting_as_admin import latest_of
 from accounts.bss_forms import OrganizationForm, PersonAddForm, PersonForm
 from accounts.models import Membership, Organization, User
 from common import clock
@@ -92,23 +93,45 @@ class OrganizationAdmin(BssAdmin):
     search_help_text = "Number, name or e-mail"
     ordering = ("name", "pk")
     inlines = (MembershipInline,)
+    change_form_outer_after_template = "admin/accounts/_acted_as.html"
+    change_form_before_template = "admin/accounts/_credit.html"
     fieldsets = (
         (None, {"fields": ("number", ("kind", "parent"), "name")}),
-        ("Billing", {"fields": ("billing_email", ("currency", "payment_terms_days"), "payment_details", "ledger_code")}),
+        (
+            "Billing",
+            {"fields": ("billing_email", ("currency", "payment_terms_days"), "credit_limit", "payment_details", "ledger_code")},
+        ),
         ("Tax", {"fields": ("tax_id", "tax_treatment", "tax_exemption_reason")}),
         ("Address", {"fields": ("address_line1", "address_line2", ("postcode", "city"), "country")}),
-        ("How it works with us", {"fields": (("time_zone", "language"), "orders_execute_automatically", "sign_up_is_open")}),
+        (
+            "How it works with us",
+            {"fields": (("time_zone", "language"), "orders_execute_automatically", "approves_customer_orders", "sign_up_is_open")},
+        ),
     )
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show below the form when staff acted as its people."""
+        shown = {"acted_as": latest_of(request, self.row_or_404(request, object_id)), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, shown)
 
     @display(description="kind", ordering="kind", label=KIND_COLOURS)
     def kind_label(self, organization: Organization) -> tuple[str, str]:
         return organization.kind, str(organization.get_kind_display())
 
     def get_exclude(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:
-        return ("sign_up_is_open",) if obj is not None and obj.kind == Organization.Kind.CUSTOMER else ()
+        if obj is None:
+            return ()
+        kind = Organization.Kind(obj.kind)
+        return {
+            Organization.Kind.MSP: ("credit_limit", "approves_customer_orders"),
+            Organization.Kind.RESELLER: (),
+            Organization.Kind.CUSTOMER: ("sign_up_is_open", "approves_customer_orders"),
+        }[kind]
 
     def get_fieldsets(self, request: HttpRequest, obj: Organization | None = None) -> list[tuple[str | None, dict[str, Any]]]:
-        """Show what a kind of organization has: under customers nobody signs up."""
+        """Show what a kind of organization has: the MSP buys nothing, under customers nobody signs up or orders."""
         hidden = self.get_exclude(request, obj)
         return [
             (title, {**options, "fields": tuple(field for field in options["fields"] if field not in hidden)})
@@ -143,8 +166,10 @@ class OrganizationAdmin(BssAdmin):
 
     def related_lists(self, request: HttpRequest, row: Organization) -> list[tuple[str, str]]:
         mine = f"q={row.number}"
+        act_as = acting_as.begin_link(request, row) if row.kind != Organization.Kind.MSP else []
         create = related(request, "ordering.execute_order", "Create order", "ordering_order_create", f"consumer={row.number}")
         return [
+            *act_as,
             *(create if row.kind == Organization.Kind.CUSTOMER else []),
             *related(request, "ordering.view_order", "Orders", "ordering_order_changelist", mine),
             *related(request, "billing.view_subscription", "Subscriptions", "billing_subscription_changelist", mine),
@@ -155,6 +180,7 @@ class OrganizationAdmin(BssAdmin):
             *related(request, "billing.add_payment", "Record payment", "billing_payment_record", f"buyer={row.number}"),
             *related(request, "accounts.view_invitation", "Invitations", "accounts_invitation_changelist", mine),
             *related(request, "accounts.add_invitation", "Invite a person", "accounts_invitation_add", f"organization={row.pk}"),
+            *related(request, "accounts.view_actingas", "When staff acted as it", "accounts_actingas_changelist", mine),
         ]
 
 

@@ -1,15 +1,16 @@
 """Forms of the back office about organizations and people."""
 
+from collections.abc import Iterable
 from typing import Any
 from zoneinfo import available_timezones
 
 from babel.numbers import list_currencies
 from django import forms
 from unfold.forms import UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.forms import check_exemption
-from accounts.models import Organization, User
+from accounts.models import Membership, Organization, User
 from accounts.vat_ids import check_vat_id
 from common.errors import FieldRefused
 from common.languages import LANGUAGES, known_language
@@ -138,3 +139,25 @@ class PersonForm(_UniqueEmail, UserChangeForm):
     class Meta:
         model = User
         fields = "__all__"
+
+
+class ActAsForm(forms.Form):
+    """As whom a member of staff acts, and why."""
+
+    person = forms.TypedChoiceField(
+        coerce=int, widget=UnfoldAdminRadioSelectWidget(), error_messages={"required": "Choose as whom you act."}
+    )
+    reason = forms.CharField(
+        max_length=300,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="For example the number of the ticket. It is recorded.",
+        error_messages={"required": "Say why you act as this person; it is recorded."},
+    )
+
+    def __init__(self, *args: Any, people: Iterable[Membership], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(row.user_id, f"{row.user} ({row.user.email}), {row.get_role_display().partition(':')[0]}") for row in people]
+        field = self.fields["person"]
+        field.choices = field.widget.choices = choices  # type: ignore[attr-defined]
+        if len(choices) == 1:
+            self.initial.setdefault("person", choices[0][0])

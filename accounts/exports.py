@@ -1,9 +1,10 @@
-"""A reseller's customers as a file for people and spreadsheets."""
+"""A reseller's customers, and when staff acted as whom, as files for people and spreadsheets."""
 
 import csv
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
-from accounts.models import OrganizationQuerySet
+from accounts.models import ActingAsQuerySet, OrganizationQuerySet
 
 COLUMNS = (
     "Number",
@@ -19,6 +20,8 @@ COLUMNS = (
     "People",
     "Since",
 )
+
+ACTING_AS_COLUMNS = ("Began", "Over", "Staff", "Staff e-mail", "Person", "Person e-mail", "Number", "Organization", "Why", "From")
 
 
 class _Line:
@@ -36,6 +39,22 @@ def customers_csv(rows: OrganizationQuerySet) -> Iterator[str]:
         address = (row.address_line1, row.address_line2, row.postcode, row.city, row.country)
         words = (row.number, row.name, row.billing_email, *address, row.tax_id, row.currency)
         yield writer.writerow([*_harmless(words), row.people, f"{row.created_at:%Y-%m-%d}"])  # type: ignore[attr-defined]
+
+
+def acting_as_csv(rows: ActingAsQuerySet, *, at: datetime) -> Iterator[str]:
+    """
+    Yield the lines of ``rows`` (staff, person and organization loaded), the header first. Moments are UTC, to the second.
+
+    “Over” is empty while it goes on at ``at``.
+    """
+    writer = csv.writer(_Line())
+    yield writer.writerow(ACTING_AS_COLUMNS)
+    for row in rows.iterator(2000):
+        until = row.until(at)
+        moments = [f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if moment else "" for moment in (row.began_at, until)]
+        people = (str(row.staff), row.staff.email, str(row.person), row.person.email)
+        words = (*people, row.organization.number, row.organization.name, row.reason, row.address or "")
+        yield writer.writerow([*moments, *_harmless(words)])
 
 
 def _harmless(cells: Iterable[str]) -> list[str]:

@@ -1,7 +1,7 @@
 from django.urls import include, path
 
 from accounts import token_views
-from accounts.views import customers, invitations, organization, people, sign_up
+from accounts.views import acting_as, customers, invitations, organization, people, sign_up
 
 app_name = "accounts"
 
@@ -16,6 +16,7 @@ _people = [
 
 urlpatterns = [
     path("act-for/<str:number>/", organization.act_for, name="act_for"),
+    path("acting-as/stop/", acting_as.stop_acting_as, name="stop_acting_as"),
     path("organization/", organization.organization, name="organization"),
     path("organization/edit/", organization.edit_organization, name="edit_organization"),
     path("organization/people/", include(_people)),

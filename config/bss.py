@@ -87,6 +87,12 @@ def icon(request: HttpRequest) -> str:
     return static("favicon.svg")
 
 
+def acting_as(request: HttpRequest) -> list[str] | None:
+    """Return what the head of each page says while these staff act as a customer's person in the storefront."""
+    row = request.acting_as  # type: ignore[attr-defined]
+    return [f"Acting as {row.person}", "warning"] if row is not None else None
+
+
 # --- Sidebar: by work, not by model ---------------------------------------------------------------------------------------
 
 
@@ -122,6 +128,7 @@ SECTIONS: dict[str, list[Entry]] = {
         _list("Memberships", "group", "accounts.membership"),
         _list("Invitations", "mail", "accounts.invitation"),
         _list("API tokens", "vpn_key", "accounts.apitoken"),
+        _list("Acting as customers", "supervisor_account", "accounts.actingas"),
     ],
     "Services": [
         _list("Subscriptions", "autorenew", "billing.subscription"),

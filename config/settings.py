@@ -85,10 +85,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.middleware.ActingAsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.SecondFactorMiddleware",
-    "pghistory.middleware.HistoryMiddleware",
+    "accounts.middleware.HistoryMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "common.middleware.NoNulMiddleware",
 ]
@@ -316,6 +317,7 @@ UNFOLD = {
     "STYLES": ["config.bss.stylesheet"],
     "COLORS": {"primary": "config.bss.accent"},
     "DASHBOARD_CALLBACK": "config.bss.dashboard",
+    "ENVIRONMENT": "config.bss.acting_as",
     "COMMAND": {"search_callback": "config.bss.find"},
     "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "config.bss.sidebar"},
 }

@@ -45,6 +45,10 @@ class User(AbstractUser):
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    stands_for: int | None = None
+    """The id of the one organization that counts in this request, where staff act as this person; None: all of the person's."""
+
     objects = UserManager()  # type: ignore[misc,assignment]
 
     class Meta(AbstractUser.Meta):
@@ -52,6 +56,11 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.email
+
+    def own_memberships(self) -> "models.QuerySet[Membership]":
+        """By which this person acts; where staff act as the person, the one they act by."""
+        mine = Membership.objects.filter(user=self)
+        return mine if self.stands_for is None else mine.filter(organization=self.stands_for)
 
 
 class OrganizationQuerySet(LockingQuerySet["Organization"]):
@@ -61,7 +70,7 @@ class OrganizationQuerySet(LockingQuerySet["Organization"]):
             return self.none()
         if user.is_staff:
             return self
-        own = Membership.objects.filter(user=user).values("organization")
+        own = user.own_memberships().values("organization")
         return self.filter(Q(pk__in=own) | Q(parent__in=own, parent__kind=Organization.Kind.RESELLER))
 
     def resellers(self) -> Self:

@@ -101,7 +101,7 @@ class InvoiceQuerySet(LockingQuerySet["Invoice"]):
             return self.none()
         if user.is_staff:
             return self
-        own = Organization.objects.filter(memberships__user=user)
+        own = user.own_memberships().values("organization")
         return self.filter(Q(seller__in=own) | Q(buyer__in=own, status=Invoice.Status.ISSUED))
 
     def drafts(self) -> Self:

@@ -4,7 +4,6 @@ from typing import Any, Self
 
 from django.db.models import Q
 
-from accounts.models import Organization
 from common.querysets import LockingQuerySet, Row
 
 
@@ -17,5 +16,5 @@ class PartiesQuerySet(LockingQuerySet[Row]):
             return self.none()
         if user.is_staff:
             return self
-        own = Organization.objects.filter(memberships__user=user)
+        own = user.own_memberships().values("organization")
         return self.filter(Q(seller__in=own) | Q(buyer__in=own))

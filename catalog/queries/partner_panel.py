@@ -135,7 +135,9 @@ def _people(events: Iterable[Any], reseller: Organization) -> dict[int, str]:
 
 
 def _actor(event: Any) -> int | None:
-    return (event.pgh_context.metadata or {}).get("user") if event.pgh_context else None
+    """Return whose hand it was: that of the member of staff where one acted as a person of the reseller."""
+    context = (event.pgh_context.metadata or {}) if event.pgh_context else {}
+    return context.get("staff") or context.get("user")
 
 
 def _change(event: Any, people: dict[int, str]) -> Change:

@@ -10,7 +10,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from accounts.models import User
+from accounts import acting_as
+from accounts.queries.actors import actors_of
 from common import clock
 from common.bss import Move, month_filter, refuse, related, staff
 from common.errors import DomainError
@@ -141,9 +142,11 @@ class OrderAdmin(OrderLedger):
         return f"Order {order} is cancelled."
 
     def related_lists(self, request: HttpRequest, row: Order) -> list[tuple[str, str]]:
+        act_as = acting_as.begin_link(request, row.buyer)
         if not row.lines.filter(service__isnull=False).exists():
-            return []
+            return act_as
         return [
+            *act_as,
             *related(request, "billing.view_subscription", "Subscription", "billing_subscription_changelist", f"q={row.number}"),
             *related(request, "provisioning.view_tenant", "Tenant", "provisioning_tenant_changelist", f"q={row.consumer.number}"),
         ]
@@ -198,12 +201,10 @@ def _history(order: Order) -> list[dict[str, Any]]:
     """Return each state the order was in, when it began and who brought it there; the oldest first. Two queries."""
     row: Any = order  # the history's relation is made at run time
     events = list(row.events.order_by("pgh_id").select_related("pgh_context"))
-    actors = {event.pk: (event.pgh_context.metadata or {}).get("user") for event in events if event.pgh_context}
-    people = User.objects.in_bulk([actor for actor in actors.values() if actor])
+    actors = actors_of(events)
     states: list[dict[str, Any]] = []
     for event in events:
         label = Order.Status(event.status).label
         if not states or states[-1]["label"] != label:
-            who = people.get(actors.get(event.pk)) or ""
-            states.append({"label": label, "at": event.pgh_created_at, "who": who})
+            states.append({"label": label, "at": event.pgh_created_at, "who": actors.get(event.pk, "")})
     return states

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, reverse
 from post_office.models import Email, EmailTemplate
 
+from accounts.models import ActingAs
 from billing.models import (
     BillingRun,
     ExchangeRate,
@@ -41,6 +42,8 @@ PAGES = [
     "admin:billing_billingrun_run",
     "admin:billing_creditnote_export",
     "admin:billing_invoice_accounting",
+    "admin:accounts_actingas_begin",
+    "admin:accounts_actingas_export",
     "admin:reconciliation_reconciliationrun_compare",
     "admin:reconciliation_discrepancy_export",
     "admin:index",
@@ -154,6 +157,7 @@ def test_ledgers_have_no_way_to_add_change_or_delete(personas):
         "provisioning_vendoraccess",
         "reconciliation_reconciliationrun",
         "reconciliation_discrepancy",
+        "accounts_actingas",
     ]
 
     for name in ledgers:
@@ -248,6 +252,9 @@ def _fill(personas):
         factories.PartnerTermsFactory(plan=subscription.plan, reseller=seller),
         factories.PartnerPriceFactory(plan=subscription.plan, reseller=seller),
         factories.MembershipFactory(organization=subscription.consumer),
+        ActingAs.objects.create(
+            staff=personas.mira, person=personas.dora, organization=personas.direct_customer, reason="x", began_at=factories.AT
+        ),
         factories.TermsDocumentFactory(),
         InvoiceLine.objects.create(
             invoice=invoice,

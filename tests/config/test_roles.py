@@ -18,6 +18,8 @@ GRANTED = [
     ("Billing managers", "provisioning.view_vendoraccess"),
     ("Billing managers", "billing.add_creditnote"),
     ("Account managers", "billing.view_creditnote"),
+    ("Account managers", "accounts.act_as_customer"),
+    ("Account managers", "accounts.view_actingas"),
 ]
 WITHHELD = [
     ("Account managers", "billing.add_creditnote"),
@@ -30,6 +32,8 @@ WITHHELD = [
     ("Product managers", "provisioning.open_panel"),
     ("Product managers", "provisioning.show_password"),
     ("Product managers", "provisioning.terminate_service"),
+    ("Billing managers", "accounts.act_as_customer"),
+    ("Product managers", "accounts.act_as_customer"),
 ]
 
 
