@@ -14,7 +14,7 @@ from common.errors import DomainError, FieldRefused
 from ordering import emails
 from ordering.models import Basket, Order, OrderLine
 from ordering.operations import baskets, gates, prepayment, refusals, selling
-from ordering.queries import checkouts, tracking
+from ordering.queries import amendments, checkouts, tracking
 from provisioning.models import TenantUser
 from provisioning.operations import services, users
 
@@ -293,11 +293,17 @@ def begin_or_await_payment(order: Order, *, by: User | None, at: datetime) -> No
 
 
 def begin(order: Order, *, by: User | None, at: datetime) -> None:
-    """Make every line that is neither done nor in progress due now, and ring it."""
+    """
+    Make every line that is neither done nor in progress due now, and ring it.
+
+    :raises AmendmentUnderWay: a change that failed is to be retried while the subscription is changed otherwise.
+    """
     order.move_to(Order.Status.EXECUTING)
     order.executed_by = by
     order.save(update_fields=["status", "executed_by"])
     for line in order.lines.locked().filter(status__in=[OrderLine.Status.WAITING, OrderLine.Status.FAILED]):
+        if line.kind != OrderLine.Kind.NEW:
+            amendments.check_alone(line)
         line.move_to(OrderLine.Status.EXECUTING)
         line.attempts, line.error, line.next_try_at = 0, "", at
         line.save(update_fields=["status", "attempts", "error", "next_try_at"])

@@ -95,7 +95,8 @@ def must_be_paid_first(order: Order) -> bool:
     if not paid_first(order.lines.select_related("plan")):
         return False
     made = _invoices_of_msp(order)
-    return not made or not _is_settled(made)
+    is_to_invoice = not made and order.status != Order.Status.FAILED  # one that failed was invoiced, where there was anything
+    return is_to_invoice or not _is_settled(made)
 
 
 def paid_first(lines: Iterable[OrderLine]) -> list[OrderLine]:

@@ -12,12 +12,17 @@ from billing.queries.paid_terms import term_end
 from catalog.models import Plan, PlanQuerySet
 from catalog.pricing import Amounts, Level
 from catalog.queries.offers import Offer, SoldPrice, offers
+from common.errors import DomainError
 from common.money import round_money
 from common.templatetags.show import day
 from ordering import module_wishes
 from ordering.amendment_terms import RunsUnder
 from ordering.models import OrderLine, largest_quantity
 from provisioning.models import Service
+
+
+class AmendmentUnderWay(DomainError):
+    """The subscription is being changed already; one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,20 @@ def amendment_under_way(subscription: Subscription) -> OrderLine | None:
         subscription=subscription, status__in=[OrderLine.Status.WAITING, OrderLine.Status.EXECUTING]
     )
     return under_way.select_related("order").first()
+
+
+def check_alone(line: OrderLine) -> None:
+    """
+    Let ``line`` pass if no other one changes its subscription; a step inside the transaction that begins with it.
+
+    :raises AmendmentUnderWay: there is one, see `orderline_one_amendment_at_a_time`.
+    """
+    subscription = Subscription.objects.locked().get(pk=line.subscription_id or 0)
+    other = amendment_under_way(subscription)
+    if other is not None and other != line:
+        raise AmendmentUnderWay(
+            f"Order {other.order} changes subscription {subscription} already. Wait until it is done, or cancel it."
+        )
 
 
 def amendments_of(subscription: Subscription) -> list[OrderLine]:

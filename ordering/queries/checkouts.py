@@ -185,7 +185,9 @@ def checkout(basket: Basket, *, at: datetime) -> Checkout:
 def is_served(consumer: Organization, service_manager_ids: Sequence[int]) -> bool:
     """Whether ``consumer`` has a live service at one of the service managers, or an order for one that is not given up."""
     live = Service.objects.live().filter(organization=consumer, service_manager__in=service_manager_ids)
-    ordered = OrderLine.objects.unfinished().filter(order__consumer=consumer, plan__service_manager__in=service_manager_ids)
+    ordered = OrderLine.objects.unfinished().filter(
+        kind=OrderLine.Kind.NEW, order__consumer=consumer, plan__service_manager__in=service_manager_ids
+    )
     return live.exists() or ordered.exists()
 
 

@@ -173,7 +173,9 @@ def items_of(basket: Basket, at: datetime) -> list[Item]:
     manager = OuterRef("plan__service_manager")
     for_sale = Plan.objects.for_sale_to(basket.buyer, on=local_date(at, basket.buyer)).filter(pk=OuterRef("plan"))
     live = Service.objects.live().filter(organization=basket.consumer_id, service_manager=manager)
-    ordered = OrderLine.objects.unfinished().filter(order__consumer=basket.consumer_id, plan__service_manager=manager)
+    ordered = OrderLine.objects.unfinished().filter(
+        kind=OrderLine.Kind.NEW, order__consumer=basket.consumer_id, plan__service_manager=manager
+    )
     users = TenantUser.objects.live().filter(tenant__organization=basket.consumer_id, service_manager=manager)
     lines = basket.lines.select_related("plan__service_manager", "plan__module_settings").annotate(
         is_for_sale=Exists(for_sale), has_service=Exists(live), has_order=Exists(ordered), has_user=Exists(users)
