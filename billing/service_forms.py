@@ -41,8 +41,11 @@ class SignInForm(forms.Form):
         },
     )
 
-    def __init__(self, answer: QueryDict | None, *, person: TenantUser, number: str) -> None:
-        super().__init__(answer, initial={"login": person.login, "email": person.email})
+    def __init__(self, answer: QueryDict | None, *, person: TenantUser, number: str, login: str | None = None) -> None:
+        """
+        :param login: what to offer instead of the login there is.
+        """
+        super().__init__(answer, initial={"login": person.login if login is None else login[:200], "email": person.email})
         self.fields["login"].widget.attrs |= _live_check(number)
         self.fields["email"].help_text = _email_hint(person)
 

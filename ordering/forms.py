@@ -6,7 +6,7 @@ from typing import Any
 from babel import Locale
 from django import forms
 from django.http import HttpRequest, QueryDict
-from django.urls import reverse_lazy
+from django.urls import reverse
 
 from accounts.models import Organization
 from accounts.vat_ids import check_vat_id
@@ -255,7 +255,6 @@ class ServiceDetailsForm(forms.Form):
                 "autocapitalize": "none",
                 "spellcheck": "false",
                 "aria-describedby": "id_login_helptext login-answer",
-                "hx-post": reverse_lazy("ordering:check_login"),
                 "hx-trigger": "input changed delay:500ms",
                 "hx-target": "#login-answer",
                 "hx-indicator": "#login-busy",
@@ -271,6 +270,14 @@ class ServiceDetailsForm(forms.Form):
         error_messages={"required": EMAIL_SENTENCE},
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
+
+    def __init__(self, answer: QueryDict | None, *, initial: dict[str, str], order: Order | None = None) -> None:
+        """
+        :param order: whose details are mended; without one they are those of the open basket.
+        """
+        super().__init__(answer, initial=initial)
+        check = reverse("ordering:check_login") if order is None else reverse("ordering:check_login_of_order", args=[order.number])
+        self.fields["login"].widget.attrs["hx-post"] = check
 
     def expect_generated_password(self) -> None:
         """Say what the address is for where no activation mail is sent, because we generate the password."""

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from ordering.views import approvals, basket, checkout, order_url, orders
+from ordering.views import approvals, basket, checkout, logins, order_url, orders
 
 app_name = "ordering"
 
@@ -14,7 +14,7 @@ urlpatterns = [
     path("checkout/billing/", checkout.billing, name="billing"),
     path("checkout/service/", checkout.service_details, name="service_details"),
     path("checkout/review/", checkout.review, name="review"),
-    path("login-check/", checkout.check_login, name="check_login"),
+    path("login-check/", logins.check_login, name="check_login"),
     path("approvals/", approvals.index, name="approvals"),
     path("approvals/<str:number>/", approvals.show, name="order_to_approve"),
     path("approvals/<str:number>/approve/", approvals.approve, name="approve"),
@@ -24,5 +24,6 @@ urlpatterns = [
     path("orders/<str:number>/progress/", orders.progress, name="progress"),
     path("orders/<str:number>/retry/", orders.retry, name="retry"),
     path("orders/<str:number>/cancel/", orders.cancel, name="cancel"),
+    path("orders/<str:number>/login-check/", orders.check_login, name="check_login_of_order"),
     path("orders/<str:number>/service/", orders.change_service_details, name="change_service_details"),
 ]

@@ -34,6 +34,16 @@
     if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
   });
 
+  // A suggestion fills its field; without script its button sends it to the server, which does the same.
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("[data-fills]"), field = button && document.getElementById(button.dataset.fills);
+    if (!field) return;
+    event.preventDefault();
+    field.value = button.value;
+    field.focus();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
   // The error summary is read first.
   var summary = document.querySelector("[data-error-summary]");
   if (summary) summary.focus();

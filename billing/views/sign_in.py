@@ -87,12 +87,16 @@ def reset_password(request: HttpRequest, number: str) -> HttpResponse:
 def update_sign_in(request: HttpRequest, number: str) -> HttpResponse:
     """Change login, e-mail address and, if one is typed, the password. The vendor is asked whether the login is free."""
     subscription, person = _found(request, number)
-    form = SignInForm(request.POST if request.method == "POST" else None, person=person, number=number)
-    if request.method == "POST" and form.is_valid():
+    chosen = request.POST.get("use_login")  # one of the suggestions, where no script filled it in
+    answer = request.POST if request.method == "POST" and chosen is None else None
+    form = SignInForm(answer, person=person, number=number, login=chosen)
+    suggestions: list[str] = []
+    if form.is_bound and form.is_valid():
         try:
             unsure = _check_login(person, form.cleaned_data["login"])
             changed = users.change_sign_in(tenant_user_id=person.pk, at=clock.now(), **form.cleaned_data)
         except FieldRefused as refusal:
+            suggestions = _suggestions(refusal, subscription, person, form.cleaned_data["login"])
             form.add_error(refusal.field, str(refusal))
         except DomainError as refusal:
             form.add_error(None, str(refusal))
@@ -101,22 +105,25 @@ def update_sign_in(request: HttpRequest, number: str) -> HttpResponse:
                 messages.warning(request, f"{unsure} Acronis checks it when the login is changed there.")
             _tell(request, changed, form.cleaned_data)
             return _back(subscription)
-    return TemplateResponse(request, "billing/update_sign_in.html", {"subscription": subscription, "person": person, "form": form})
+    context = {"subscription": subscription, "person": person, "form": form, "suggestions": suggestions}
+    return TemplateResponse(request, "billing/update_sign_in.html", context)
 
 
 @buyer_required
 @require_POST
 def check_login(request: HttpRequest, number: str) -> HttpResponse:
     """Say whether a login is free for the service's user, as a fragment to HTMX and as JSON to everybody else."""
-    _, person = _found(request, number)
+    subscription, person = _found(request, number)
     login = request.POST.get("login", "").strip()
+    answer: dict[str, object] = {"login": login, "suggestions": []}
     try:
         unsure = _check_login(person, login)
     except DomainError as refusal:
-        answer = {"login": login, "free": False, "sentence": str(refusal)}
+        others = _suggestions(refusal, subscription, person, login)
+        answer |= {"free": False, "sentence": str(refusal), "suggestions": others}
     else:
         kept = f"{login} is the login there is now." if login == person.login else f"{login} is free."
-        answer = {"login": login, "free": None if unsure else True, "sentence": unsure or kept}
+        answer |= {"free": None if unsure else True, "sentence": unsure or kept}
     if request.htmx:  # type: ignore[attr-defined]
         return TemplateResponse(request, "billing/_login_answer.html", answer)
     return JsonResponse(answer)
@@ -153,6 +160,13 @@ def _check_login(person: TenantUser, login: str) -> str:
     except logins.CannotCheck as silence:
         return str(silence)
     return ""
+
+
+def _suggestions(refusal: DomainError, subscription: Subscription, person: TenantUser, login: str) -> list[str]:
+    """Return free logins where the one that was typed is taken; none after any other refusal."""
+    if not isinstance(refusal, logins.LoginTaken):
+        return []
+    return logins.suggestions(login, service_managers=[person.service_manager], organization=subscription.consumer.name)
 
 
 def _tell(request: HttpRequest, changed: frozenset[str], values: dict[str, str]) -> None:

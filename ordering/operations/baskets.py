@@ -13,13 +13,13 @@ from catalog.models import Plan, Term
 from catalog.queries.offers import Offer, offers
 from common.errors import DomainError, FieldRefused
 from ordering.costs import as_told
-from ordering.models import Basket, BasketLine, TermsAcceptance
+from ordering.models import Basket, BasketLine, Order, TermsAcceptance
 from ordering.operations import refusals
 from ordering.queries import checkouts
 from ordering.queries.checkouts import Step
 from ordering.queries.items import Item
 from ordering.wording import changed_price
-from provisioning.models import FileSyncModel, ProtectionModel, ServiceManager
+from provisioning.models import FileSyncModel, ProtectionModel, ServiceManager, TenantUser
 from provisioning.operations import logins
 
 
@@ -220,22 +220,39 @@ def give_service_details(*, basket_id: int, login: str, email: str) -> None:
     basket.save(update_fields=["login", "email"])
 
 
-def check_login(*, service_managers: Sequence[ServiceManager], login: str) -> list[str]:
+def check_login(*, service_managers: Sequence[ServiceManager], login: str, but_for: Order | None = None) -> list[str]:
     """
     Ask Acronis whether ``login`` is free at all of ``service_managers``; no transaction may be open.
 
     Return a sentence for each that did not answer: ordering goes on, the login is checked again when the user is created.
 
-    :raises FieldRefused: malformed or taken, here or at the vendor.
+    :param but_for: the order that asks; its own lines and users do not count here.
+    :raises LoginTaken: one of our users or orders, or anybody at the vendor, has it; `suggest_logins` names others.
+    :raises FieldRefused: malformed, or not accepted by the vendor.
     """
-    refusals.checked_login(login, [service_manager.pk for service_manager in service_managers])
+    refusals.checked_login(login, [service_manager.pk for service_manager in service_managers], but_for=but_for)
     unanswered = []
     for service_manager in service_managers:
         try:
-            logins.check_login(service_manager=service_manager, login=login)
+            logins.check_login(service_manager=service_manager, login=login, **_asked_for(but_for, service_manager))
         except logins.CannotCheck as silence:
             unanswered.append(str(silence))
     return unanswered
+
+
+def suggest_logins(*, service_managers: Sequence[ServiceManager], login: str, consumer: Organization | None) -> list[str]:
+    """
+    Return a few logins like ``login`` that are free here, in orders and, as it said a moment ago, at the vendor.
+
+    No transaction may be open; see `logins.suggestions` for how much the vendor is asked. Nothing is reserved.
+    """
+    managers = [service_manager.pk for service_manager in service_managers]
+    return logins.suggestions(
+        login,
+        service_managers=service_managers,
+        organization=consumer.name if consumer is not None else "",
+        known=lambda taken: checkouts.logins_in_orders(taken, managers),
+    )
 
 
 def check_complete(state: checkouts.Checkout) -> None:
@@ -308,6 +325,15 @@ def _configure_line(line: BasketLine, wanted: LineSettings, sold: Sequence[Offer
     line.protection_model = wanted.protection_model
     line.file_sync_model = wanted.file_sync_model
     line.save(update_fields=["quantity", "term_months", "protection_model", "file_sync_model"])
+
+
+def _asked_for(order: Order | None, service_manager: ServiceManager) -> dict[str, TenantUser]:
+    """Name the user whom ``order`` has begun to make, where there is one: what login it has is free for it."""
+    if order is None:
+        return {}
+    tenants = order.lines.filter(service__isnull=False).values("service__tenant")
+    user = TenantUser.objects.live().filter(tenant__in=tenants, service_manager=service_manager).order_by("pk").first()
+    return {} if user is None else {"but_for": user}
 
 
 def _check_retail(basket: Basket, at: datetime) -> None:

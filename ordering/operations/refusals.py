@@ -101,9 +101,10 @@ def checked_login(login: str, service_manager_ids: list[int], *, but_for: Order 
     Return ``login`` as the vendor takes it, if nobody we know of has it.
 
     :param but_for: the order that asks; its own lines and users do not count.
-    :raises FieldRefused: it is missing, malformed, or taken by one of our users or orders.
+    :raises LoginTaken: one of our users or orders has it.
+    :raises FieldRefused: it is missing or malformed.
     """
     login = logins.validate_login(login)
     if login_is_known(login, service_manager_ids, but_for=but_for):
-        raise FieldRefused("login", f"{login} is taken. Choose another login user name.")
+        raise logins.LoginTaken(f"{login} is taken. Choose another login user name.")
     return login

@@ -1,6 +1,6 @@
 """How far a basket has come on its way through the checkout, and what the pages beside it tell."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -203,6 +203,13 @@ def login_is_known(login: str, service_manager_ids: Sequence[int], *, but_for: O
         own_tenants = but_for.lines.filter(service__isnull=False).values("service__tenant")
         ours, ordered = ours.exclude(tenant__in=own_tenants), ordered.exclude(order=but_for)
     return ours.exists() or ordered.exists()
+
+
+def logins_in_orders(logins: Collection[str], service_manager_ids: Sequence[int]) -> set[str]:
+    """Return those of ``logins``, which are in lower case, that orders which are not given up ask for at these service managers."""
+    ordered = OrderLine.objects.unfinished().filter(plan__service_manager__in=service_manager_ids)
+    found = ordered.annotate(login_lower=Lower("login")).filter(login_lower__in=logins)
+    return set(found.values_list("login_lower", flat=True))
 
 
 def _summary(basket: Basket, at: datetime) -> dict[str, Any]:

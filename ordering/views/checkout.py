@@ -7,10 +7,9 @@ from typing import Any
 from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.views.decorators.http import require_POST
 
 from accounts import operations as accounts
 from accounts.access import buyer_required
@@ -25,8 +24,9 @@ from ordering.queries import checkouts
 from ordering.queries.checkouts import Checkout, Step
 from ordering.queries.items import with_included
 from ordering.views.basket import open_basket, with_new_prices, without_withdrawn_plans
+from ordering.views.logins import awaiting, posted_details, suggestions_after, taken_up
 from ordering.views.requests import MemberRequest
-from provisioning.models import Activation, ServiceManager
+from provisioning.models import Activation
 
 BILLING_FIELDS = list(BillingForm.base_fields)
 
@@ -96,14 +96,17 @@ def billing(request: MemberRequest, state: Checkout) -> HttpResponse:
 @step_of_checkout(Step.SERVICE_DETAILS)
 def service_details(request: MemberRequest, state: Checkout) -> HttpResponse:
     """3: the consumer's first user at the vendor, only where there is none yet."""
-    form = ServiceDetailsForm(posted(request), initial=_first_user(request, state.basket))
-    if all(manager.activation == Activation.PASSWORD for manager in _awaiting(state)):
+    managers = awaiting(state)
+    form = ServiceDetailsForm(posted_details(request), initial=_first_user(request, state.basket))
+    if all(manager.activation == Activation.PASSWORD for manager in managers):
         form.expect_generated_password()
-    if request.method == "POST" and form.is_valid():
+    suggestions: list[str] = []
+    if form.is_bound and form.is_valid():
         try:
-            unanswered = baskets.check_login(service_managers=_awaiting(state), login=form.cleaned_data["login"])
+            unanswered = baskets.check_login(service_managers=managers, login=form.cleaned_data["login"])
             baskets.give_service_details(basket_id=state.basket.pk, **form.cleaned_data)
         except FieldRefused as refusal:
+            suggestions = suggestions_after(refusal, form.cleaned_data, managers, state.basket.consumer)
             form.add_error(refusal.field, str(refusal))
         except DomainError as refusal:
             form.add_error(None, str(refusal))
@@ -111,33 +114,14 @@ def service_details(request: MemberRequest, state: Checkout) -> HttpResponse:
             for sentence in unanswered:
                 messages.warning(request, f"{sentence} You can go on; it is checked again when the user is created.")
             return _go_on(request)
-    return TemplateResponse(request, "ordering/service_details.html", _context(state, Step.SERVICE_DETAILS, form))
+    context = {**_context(state, Step.SERVICE_DETAILS, form), "suggestions": suggestions}
+    return TemplateResponse(request, "ordering/service_details.html", context)
 
 
 @buyer_required
 def review(request: MemberRequest) -> HttpResponse:
     """The last look; “Checkout” places the order. Sent twice, it shows the same order."""
     return _place_order(request) if request.method == "POST" else _review(request)
-
-
-@buyer_required
-@require_POST
-def check_login(request: MemberRequest) -> HttpResponse:
-    """Say whether a login is free, as a fragment to HTMX and as JSON to everybody else."""
-    login = request.POST.get("login", "").strip()
-    basket = open_basket(request)
-    managers = _awaiting(checkouts.summary(basket, at=clock.now())) if basket is not None else []
-    try:
-        unanswered = baskets.check_login(service_managers=managers, login=login)
-    except DomainError as refusal:
-        answer = {"login": login, "free": False, "sentence": str(refusal)}
-    else:
-        # None: nobody said no, yet the vendor did not answer, or there is nobody to ask for an empty basket.
-        free = None if unanswered or not managers else True
-        answer = {"login": login, "free": free, "sentence": " ".join(unanswered) or (f"{login} is free." if free else "")}
-    if request.htmx:
-        return TemplateResponse(request, "ordering/_login_answer.html", answer)
-    return JsonResponse(answer)
 
 
 @step_of_checkout(Step.REVIEW)
@@ -197,14 +181,11 @@ def _context(state: Checkout, step: Step, form: Any) -> dict[str, Any]:
     return {"summary": state, "basket": state.basket, "form": form, "steps": steps, "step": step}
 
 
-def _awaiting(summary: checkouts.Summary) -> list[ServiceManager]:
-    return [item.plan.sold_through for item in summary.items if item.needs_user]
-
-
 def _first_user(request: MemberRequest, basket: Basket) -> dict[str, str]:
-    """What was typed before; else to a customer its own e-mail address as a suggestion."""
+    """The suggestion just taken up; else what was typed before; else to a customer its own e-mail address as a suggestion."""
     own = basket.buyer.kind == Organization.Kind.CUSTOMER
-    return {"login": basket.login, "email": basket.email or (request.user.email if own else "")}
+    before = {"login": basket.login, "email": basket.email or (request.user.email if own else "")}
+    return {**before, **taken_up(request)}
 
 
 def _address(request: MemberRequest) -> str:

@@ -14,10 +14,11 @@ from accounts.models import Organization
 from billing.models import Invoice
 from common import clock
 from common.errors import DomainError, FieldRefused
-from ordering.forms import OrderFilterForm, ServiceDetailsForm, posted
+from ordering.forms import OrderFilterForm, ServiceDetailsForm
 from ordering.models import Order, OrderLine, OrderQuerySet
 from ordering.operations import orders, prepayment
 from ordering.queries import holds, tracking
+from ordering.views.logins import answer_about, posted_details, suggestions_after, taken_up
 from ordering.views.requests import MemberRequest
 from provisioning.models import TenantUser
 
@@ -86,8 +87,10 @@ def change_service_details(request: MemberRequest, number: str) -> HttpResponse:
     lines = tracking.lines_with_open_details(order)
     if not lines:
         return redirect("ordering:order", number=number)
-    form = ServiceDetailsForm(posted(request), initial={"login": lines[0].login, "email": lines[0].email})
-    if request.method == "POST" and form.is_valid():
+    before = {"login": lines[0].login, "email": lines[0].email}
+    form = ServiceDetailsForm(posted_details(request), initial={**before, **taken_up(request)}, order=order)
+    suggestions: list[str] = []
+    if form.is_bound and form.is_valid():
         try:
             orders.change_service_details(
                 order_id=order.pk,
@@ -97,13 +100,25 @@ def change_service_details(request: MemberRequest, number: str) -> HttpResponse:
                 **form.cleaned_data,
             )
         except FieldRefused as refusal:
+            managers = [line.plan.sold_through for line in lines]
+            suggestions = suggestions_after(refusal, form.cleaned_data, managers, order.consumer)
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         except DomainError as refusal:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, "The service details are saved.")
             return redirect("ordering:order", number=number)
-    return TemplateResponse(request, "ordering/change_service_details.html", {"order": order, "form": form})
+    context = {"order": order, "form": form, "suggestions": suggestions}
+    return TemplateResponse(request, "ordering/change_service_details.html", context)
+
+
+@buyer_required
+@require_POST
+def check_login(request: MemberRequest, number: str) -> HttpResponse:
+    """Say whether a login is free for an order whose service details can be mended."""
+    order = _own_order(request, number)
+    managers = [line.plan.sold_through for line in tracking.lines_with_open_details(order)]
+    return answer_about(request, managers, order.consumer, but_for=order)
 
 
 def _mine(request: MemberRequest) -> OrderQuerySet:

@@ -16,7 +16,7 @@ from provisioning.acronis.client import external_login_url
 from provisioning.acronis.errors import AcronisError
 from provisioning.models import Activation, Hold, Tenant, TenantUser, VendorAccess, VendorAction
 from provisioning.operations.due import wish_again
-from provisioning.operations.logins import validate_login
+from provisioning.operations.logins import LoginTaken, validate_login
 from provisioning.planning.actions import ChangeEmail
 
 PASSWORD_LENGTH = 20
@@ -315,4 +315,4 @@ def _save_login(user: TenantUser) -> None:
     except IntegrityError as error:
         if "tenantuser_login_unique" not in str(error):
             raise
-        raise FieldRefused("login", f"The login {user.login} is taken. Choose another.") from None
+        raise LoginTaken(f"The login {user.login} is taken. Choose another.") from None

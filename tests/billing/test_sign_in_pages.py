@@ -329,14 +329,34 @@ def test_the_live_check_answers_people_and_programs(personas: Personas, acronis:
     def asked(login: str, **headers: str) -> HttpResponse:
         return client.post(url("check_login", direct), {"login": login}, headers=headers)
 
-    assert asked("jane.kern").json() == {"login": "jane.kern", "free": True, "sentence": "jane.kern is free."}
+    assert asked("jane.kern").json() == {
+        "login": "jane.kern",
+        "free": True,
+        "sentence": "jane.kern is free.",
+        "suggestions": [],
+    }
     assert asked("msp-admin").json()["free"] is False
+    assert asked("msp-admin").json()["suggestions"] == ["msp-admin.dora", "admin.msp", "m.admin"]
     assert asked("jane.doe").json()["sentence"] == "jane.doe is the login there is now."
     assert asked("").json()["sentence"] == "Enter a login user name."
     assert asked("jane\0").json()["free"] is False
     assert text(asked("jane.kern", **{"HX-Request": "true"})).startswith('<span class="pill pill-good">Free</span>')
     acronis.fault(path="/users/", status=503, times=100)
     assert asked("jane.kern").json()["free"] is None
+
+
+def test_a_taken_username_comes_back_with_others_that_are_taken_up_without_script(
+    personas: Personas, acronis: LocalAcronis, direct: Subscription
+) -> None:
+    client = personas.client("dora")
+
+    refused = text(client.post(url("update_sign_in", direct), {"login": "msp-admin", "email": "jane@example.com"}))
+    taken_up = text(client.post(url("update_sign_in", direct), {"login": "msp-admin", "use_login": "admin.msp"}))
+
+    assert 'name="use_login" value="admin.msp"' in refused
+    assert 'value="admin.msp"' in taken_up
+    assert "There is a problem" not in taken_up
+    assert person_of(direct).login == "jane.doe"
 
 
 def test_a_silent_vendor_keeps_nobody_from_saving(

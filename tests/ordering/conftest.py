@@ -152,7 +152,7 @@ def no_worker(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def every_login_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logins, "check_login", lambda *, service_manager, login: logins.validate_login(login))
+    monkeypatch.setattr(logins, "check_login", lambda *, service_manager, login, **_: logins.validate_login(login))
 
 
 @pytest.fixture

@@ -210,6 +210,7 @@ def test_the_live_check_says_that_a_login_is_free(shop, dora):
         "login": "jane.doe",
         "free": True,
         "sentence": "jane.doe is free.",
+        "suggestions": [],
     }
 
 

@@ -106,16 +106,17 @@ def test_a_malformed_login_is_refused_beside_the_field_and_kept(shop, dora):
     assert not Basket.objects.get().login
 
 
-def test_a_login_taken_at_the_vendor_is_refused_beside_the_field(shop, dora, monkeypatch):
-    def taken(*, service_manager, login):
-        raise FieldRefused("login", f"{login} is taken. Choose another.")
+def test_a_login_the_vendor_does_not_accept_is_refused_beside_the_field(shop, dora, monkeypatch):
+    def refuses(*, service_manager, login):
+        raise FieldRefused("login", f"Acronis does not accept {login} as a login user name.")
 
-    monkeypatch.setattr(logins, "check_login", taken)
+    monkeypatch.setattr(logins, "check_login", refuses)
     shop.confirmed()
 
     page = text_of(dora.post(SERVICE, {"login": "jane.doe", "email": "jane@example.com"}))
 
-    assert error_at(page, "id_login") == ["jane.doe is taken. Choose another."]
+    assert error_at(page, "id_login") == ["Acronis does not accept jane.doe as a login user name."]
+    assert "use_login" not in page
     assert not Basket.objects.get().login
 
 
