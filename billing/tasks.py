@@ -71,6 +71,12 @@ def end_orphaned(**_ignored: Any) -> None:
     subscriptions.end_orphaned(at=clock.now())
 
 
+@shared_task(name="billing.end_planned", time_limit=300)
+def end_planned(**_ignored: Any) -> None:
+    """End the subscriptions whose planned end has come."""
+    subscriptions.end_planned(at=clock.now())
+
+
 @shared_task(name="billing.end_trials", time_limit=300)
 def end_trials(**_ignored: Any) -> None:
     """End the free trials whose days are over, and bill those that ended early."""

@@ -45,6 +45,8 @@ app.conf.beat_schedule = {
     "billing.refresh_estimates": {"task": "billing.refresh_estimates", "schedule": crontab(minute=10, hour="7,13,19")},
     # Ends the billing of services that ended at the vendor's side. Missed: the next round; billing ends as of the same day.
     "billing.end_orphaned": {"task": "billing.end_orphaned", "schedule": timedelta(minutes=10)},
+    # Ends subscriptions whose planned end has come. Missed: the next round; billing ends on the planned day all the same.
+    "billing.end_planned": {"task": "billing.end_planned", "schedule": timedelta(minutes=10)},
     # Ends free trials whose days are over. Missed: the next round; billing begins on the day promised. What was ended early by hand
     # is billed from the day of the round that sees it.
     "billing.end_trials": {"task": "billing.end_trials", "schedule": timedelta(minutes=10)},

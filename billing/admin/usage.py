@@ -73,7 +73,7 @@ class SubscriptionAdmin(AgreementPages, UsageReportPage, SalesMarginPage, Invoic
         ("quantity", "billing_model_label"),
         ("term", "sold_at"),
         ("started_on", "trial_ends_on"),
-        ("ended_on", "invoiced_until"),
+        ("ended_on", "cancels_on", "invoiced_until"),
         ("service", "tenant_id_shown"),
         ("partner_discount_percent", "retail_markup_percent", "retail_discount_percent"),
     )

@@ -36,25 +36,30 @@ def begin_phase(
     quota_gib: Decimal | None = None,
     prices: Sequence[SoldPrice] = (),
     percents: tuple[Decimal, Decimal, Decimal] | None = None,
+    order_key: str = "",
     at: datetime,
     by: User | None,
 ) -> SubscriptionPhase:
     """
     Let the subscription run in another quantity, under another plan or for another term from ``valid_from`` on, that day included.
 
-    What is not given stays. Days before are billed as they were. Repeated with the same, it is the phase there is; changed again on
-    the same day, the last one counts.
+    What is not given stays. Days before are billed as they were. Repeated with the same, or with the same ``order_key`` on any day,
+    it is the phase there is; changed again on the same day, the last one counts.
 
     :param quota_gib: soft storage quota of one unit of a new ``plan`` in GB (1024³ bytes); None: it has none.
     :param prices: what is invoiced from that day on, one a level; needed where a fixed plan or the term changes.
     :param percents: of a new pay-as-you-go plan: partner discount, retail markup and retail discount.
-    :raises PhaseRefused: it has ended, the day lies before its last phase, the billing model would change, or a price is missing.
+    :param order_key: the order line that changes it. What was invoiced in advance for it becomes the subscription's own with this.
+    :raises PhaseRefused: it has ended or will have by that day, the day lies before its last phase, the billing model would change,
+        or a price is missing.
     """
     subscription = Subscription.objects.locked().select_related("plan").get(pk=subscription_id)
+    if order_key and (begun := subscription.phases.filter(order_key=order_key).first()) is not None:
+        return begun
     last = subscription.phases.select_related("plan").order_by("valid_from", "pk").last()
     assert last is not None, f"{subscription} has no phase"
     _check(subscription, last, valid_from, plan, quantity, term_months, prices)
-    if not prices and _is_the_same(last, plan, quantity, term_months):
+    if not prices and not order_key and _is_the_same(last, plan, quantity, term_months):
         return last
     subscription.plan = plan or subscription.plan
     subscription.plan_name = plan_name or (plan.name if plan else subscription.plan_name)
@@ -67,6 +72,7 @@ def begin_phase(
         subscription,
         valid_from=valid_from,
         quota_gib=quota_gib if plan else last.quota_gib,
+        order_key=order_key,
         created_at=at,
         created_by=by,
     )
@@ -86,6 +92,8 @@ def _check(
 ) -> None:
     if subscription.status == Subscription.Status.ENDED:
         raise PhaseRefused(f"{subscription} has ended on {subscription.ended_on}; it cannot be changed.")
+    if subscription.ends_on is not None and valid_from >= subscription.ends_on:
+        raise PhaseRefused(f"{subscription} ends before {subscription.ends_on}; it cannot be changed from {valid_from} on.")
     if valid_from < last.valid_from:
         raise PhaseRefused(f"{subscription} was changed from {last.valid_from} on; a change cannot begin before that.")
     if plan is not None and plan.billing_model != subscription.billing_model:

@@ -28,6 +28,10 @@ class PricesMissing(DomainError):
     """A plan of fixed price was sold without one."""
 
 
+class EndRefused(DomainError):
+    """The end of a subscription cannot be planned so, or not taken back any more."""
+
+
 # Steps: inside the caller's transaction, or in one of their own.
 
 
@@ -114,7 +118,8 @@ def end_subscription(*, subscription_id: int, at: datetime, by: User | None) -> 
     """
     End the billing and, in the same transaction, the service: its tenant is deleted at the vendor, with all users and backups.
 
-    The day of ``at`` in the MSP's time zone is the last that is billed. Ended again, nothing.
+    The day of ``at`` in the MSP's time zone is the last that is billed, or the day before its planned end where that came first.
+    Ended again, nothing.
 
     :param by: who ends it; None: the service had ended already, and only the billing follows.
     """
@@ -125,11 +130,77 @@ def end_subscription(*, subscription_id: int, at: datetime, by: User | None) -> 
     ended_at = min(at, service.ended_at or at)
     subscription.move_to(Subscription.Status.ENDED)
     # A service may have been ended below before its billing began; then nothing is billed.
-    subscription.ended_on = max(last_billed_day(ended_at) + timedelta(days=1), subscription.started_on)
+    ended_on = max(last_billed_day(ended_at) + timedelta(days=1), subscription.started_on)
+    subscription.ended_on = min(ended_on, subscription.cancels_on or ended_on)
     subscription.save(update_fields=["status", "ended_on"])
     notifications.subscription_ended(subscription, at=at)
     logger.info("subscription ended", extra={"subscription": subscription.number, "by": by.pk if by else None})
     return subscription
+
+
+@transaction.atomic
+def plan_end(*, subscription_id: int, on: date, by: User | None, at: datetime) -> Subscription:
+    """
+    Let a subscription end by itself: ``on`` is the first day it does not run and is not billed, in the MSP's time zone.
+
+    Nothing is invoiced beyond that day; what was is given back (`renewals.renew`). Planned again, the day told last counts.
+
+    :raises EndRefused: it has ended, or the day is not later than that of ``at``.
+    """
+    subscription = Subscription.objects.locked().get(pk=subscription_id)
+    _check_runs(subscription)
+    if on <= _msps_day(at):
+        raise EndRefused("Plan the end for a later day than today, or end it now.")
+    if subscription.cancels_on != on:
+        subscription.cancels_on = on
+        subscription.save(update_fields=["cancels_on"])
+        notifications.cancellation_planned(subscription, at=at)
+        logger.info("end planned", extra={"subscription": subscription.number, "by": by.pk if by else None})
+    return subscription
+
+
+@transaction.atomic
+def keep(*, subscription_id: int, by: User | None, at: datetime) -> Subscription:
+    """
+    Take a planned end back: the subscription goes on. Without a planned end, nothing.
+
+    :raises EndRefused: it has ended, or its last day is over and it is about to.
+    """
+    subscription = Subscription.objects.locked().get(pk=subscription_id)
+    _check_runs(subscription)
+    if subscription.cancels_on is None:
+        return subscription
+    if subscription.cancels_on <= _msps_day(at):
+        raise EndRefused(f"The last day of {subscription} is over; it is being ended.")
+    subscription.cancels_on = None
+    subscription.save(update_fields=["cancels_on"])
+    notifications.cancellation_planned(subscription, at=at)
+    logger.info("planned end taken back", extra={"subscription": subscription.number, "by": by.pk if by else None})
+    return subscription
+
+
+def _check_runs(subscription: Subscription) -> None:
+    if subscription.status == Subscription.Status.ENDED:
+        raise EndRefused(f"{subscription} has ended on {subscription.ended_on}.")
+
+
+def end_planned(*, at: datetime) -> int:
+    """
+    End the subscriptions whose planned end has come, and their services with them; billing ends on the planned day, however late
+    this is done. Return how many were ended. Repeated, nothing.
+
+    One that cannot be ended does not keep the others from it; it is tried again the next time, and logged.
+    """
+    due = Subscription.objects.filter(status=Subscription.Status.ACTIVE, cancels_on__lte=_msps_day(at)).order_by("cancels_on", "pk")
+    ended = 0
+    for subscription_id in list(due.values_list("pk", flat=True)[:SWEEP_LIMIT]):
+        try:
+            end_subscription(subscription_id=subscription_id, at=at, by=None)
+        except Exception:  # whatever is wrong with one keeps nobody else waiting
+            logger.exception("subscription not ended", extra={"subscription": subscription_id})
+        else:
+            ended += 1
+    return ended
 
 
 def end_orphaned(*, at: datetime) -> int:

@@ -130,10 +130,10 @@ def cost_of_change(subscription: Subscription, *, change: Change, level: Level, 
     today = local_date(at, msp)
     seller, buyer = _sides(subscription, level, msp)
     seen = _Seen(subscription, paid_terms.read(subscription), level, seller, today)
-    overage = open_overage(seen.one, seller=seller, level=level, currency=buyer.currency, today=today)
     if seen.one.is_metered:
         return _by_use(seen, change, buyer.currency)
     cost = _prepaid(seen, change) if subscription.billing_model == Plan.BillingModel.PREPAID else _postpaid(seen, change)
+    overage = open_overage(seen.one, seller=seller, level=level, currency=buyer.currency, today=today)
     return replace(cost, overage_due=NOTHING if overage is None else overage.net)
 
 

@@ -5,7 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -253,6 +253,9 @@ def _list_prices(plans: Collection[int], day: date, new: dict[PriceKey, PriceRow
 def _move_row(
     subscription: Subscription, sold: list[SubscriptionPrice], listed: dict[PriceKey, Amounts], day: date, today: date
 ) -> MoveRow:
+    if subscription.ends_on is not None and subscription.ends_on <= day:
+        last_day = show.day(subscription.ends_on - timedelta(days=1))
+        return MoveRow(subscription, [], False, f"Its end is planned: {last_day} is its last day, so it does not move any more.")
     planned = next((one for one in sold if one.valid_from > today and one.valid_from != subscription.started_on), None)
     present = [rows[-1] for rows in _by_level(sold, day)]
     prices = []
