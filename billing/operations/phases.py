@@ -12,6 +12,7 @@ from decimal import Decimal
 from django.db import transaction
 
 from accounts.models import User
+from billing import notifications
 from billing.models import Subscription, SubscriptionPhase, SubscriptionPrice
 from billing.models.agreements import phase_of
 from billing.operations.subscriptions import price_row
@@ -78,6 +79,7 @@ def begin_phase(
     )
     phase.save()
     _price(subscription, prices, valid_from, at, by)
+    notifications.subscription_changed(subscription, at=at)
     return phase
 
 

@@ -23,7 +23,7 @@ from catalog.provisioned import QuantityTooLarge
 from catalog.queries.offers import offers, sold_prices
 from common.errors import DomainError, FieldRefused
 from common.templatetags.show import day
-from ordering import emails
+from ordering import emails, notifications
 from ordering.amendment_quotes import AmendmentQuote, EndCost, Part
 from ordering.amendment_terms import AmendmentWish, Row, RunsUnder, compared, heading, term_words
 from ordering.costs import fingerprint
@@ -153,6 +153,7 @@ def _place(
         key=key, buyer=subject.buyer_of(subscription, reader), consumer=subscription.consumer, placed_at=at, **facts
     )
     OrderLine.objects.create(order=order, **_line_facts(order, asked, quote, at=at))
+    notifications.order_placed(order, at=at)
     if order.source != Order.Source.BSS:
         gates.receive(order, by=order.placed_by, at=at)
         emails.amendment_ordered(order)  # which says what happens next

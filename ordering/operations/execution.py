@@ -16,7 +16,7 @@ from catalog.queries.offers import SoldPrice
 from common.dispatch import after_commit
 from common.errors import DomainError
 from common.locks import Busy, alone
-from ordering import emails, module_wishes
+from ordering import emails, module_wishes, notifications
 from ordering.models import Order, OrderLine
 from ordering.operations import amending, orders, prepayment
 from provisioning.acronis.errors import AcronisError, NotSent
@@ -218,8 +218,10 @@ def _settle(order: Order, *, at: datetime) -> None:
     if OrderLine.Status.FAILED in statuses:
         order.move_to(Order.Status.FAILED)
         order.save(update_fields=["status"])
+        notifications.order_failed(order, at=at)
         return
     order.move_to(Order.Status.COMPLETED)
     order.completed_at = at
     order.save(update_fields=["status", "completed_at"])
+    notifications.order_completed(order, at=at)
     emails.order_completed(order)

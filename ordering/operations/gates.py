@@ -15,7 +15,7 @@ from django.db.models import Q
 from accounts.models import Organization, User
 from common.dispatch import after_commit
 from common.errors import DomainError
-from ordering import emails
+from ordering import emails, notifications
 from ordering.models import Order
 from ordering.queries import holds
 
@@ -29,12 +29,13 @@ class NothingToDecide(DomainError):
 
 
 @transaction.atomic(durable=True)
-def approve_order(*, order_id: int, by: User, at: datetime) -> Order:
+def approve_order(*, order_id: int, by: User | None, at: datetime) -> Order:
     """
     Let an order go on that waited for approval; it may be held for a credit limit next. Approved before, nothing.
 
     Who may decide is for the caller to see to: the reseller's buyers and administrators, and staff.
 
+    :param by: None: a program of theirs.
     :raises NothingToDecide: it does not wait for approval, or was cancelled meanwhile.
     """
     order = _locked(order_id)
@@ -63,7 +64,9 @@ def release_order(*, order_id: int, by: User, at: datetime) -> Order:
 
 
 @transaction.atomic(durable=True)
-def decline_order(*, order_id: int, reason: str, by: User, at: datetime, held_for: Order.HeldFor = Order.HeldFor.APPROVAL) -> Order:
+def decline_order(
+    *, order_id: int, reason: str, by: User | None, at: datetime, held_for: Order.HeldFor = Order.HeldFor.APPROVAL
+) -> Order:
     """
     Cancel a held order and tell whoever placed it why. Declined or cancelled before, nothing.
 
@@ -80,7 +83,7 @@ def decline_order(*, order_id: int, reason: str, by: User, at: datetime, held_fo
     _check_waits(order, held_for, "decline")
     orders.give_up(order, because=_checked_reason(reason), at=at)
     emails.order_declined(order)
-    logger.info("order declined", extra={"order": order.number, "by": by.pk})
+    logger.info("order declined", extra={"order": order.number, "by": by.pk if by else None})
     return order
 
 
@@ -121,7 +124,7 @@ def let_go_on(order: Order, *, by: User | None, at: datetime) -> None:
         orders.begin_or_await_payment(order, by=by, at=at)
         return
     order.executed_by = by
-    _keep(order, hold)
+    _keep(order, hold, at=at)
 
 
 def receive(order: Order, *, by: User | None, at: datetime) -> None:
@@ -133,7 +136,7 @@ def receive(order: Order, *, by: User | None, at: datetime) -> None:
     if executes_by_itself(order):
         let_go_on(order, by=by, at=at)
     elif holds.needs_approval(order) and (hold := holds.hold_of(order, at=at)) is not None:
-        _keep(order, hold)
+        _keep(order, hold, at=at)
 
 
 def lock_consumer(consumer: Organization) -> None:
@@ -164,6 +167,7 @@ def _keep(order: Order, hold: holds.Hold) -> None:
     order.move_to(Order.Status.HELD)
     order.held_for, order.held_because = hold.held_for, hold.because
     order.save(update_fields=["status", "held_for", "held_because", "executed_by"])
+    notifications.order_held(order, at=at)
     emails.decision_wanted(order)
     logger.info("order held", extra={"order": order.number, "held_for": order.held_for})
 
@@ -175,11 +179,13 @@ def _check_waits(order: Order, held_for: Order.HeldFor, verb: str) -> None:
         raise NothingToDecide(f"Order {order} does not wait for this: {order.get_status_display()}. There is nothing to {verb}.")
 
 
-def _let_through(order: Order, *, by: User, at: datetime) -> None:
+def _let_through(order: Order, *, by: User | None, at: datetime) -> None:
     """Write down that what it was held for is allowed, and go on."""
     order.let_through = [*order.let_through, order.held_for]
     _go_on(order, by=by, at=at)
-    logger.info("order let through", extra={"order": order.number, "let_through": order.let_through[-1], "by": by.pk})
+    logger.info(
+        "order let through", extra={"order": order.number, "let_through": order.let_through[-1], "by": by.pk if by else None}
+    )
 
 
 def _go_on(order: Order, *, by: User | None, at: datetime) -> None:

@@ -11,7 +11,7 @@ from accounts.models import Organization, User, local_date
 from catalog.models import Plan, Term
 from common.dispatch import after_commit
 from common.errors import DomainError, FieldRefused
-from ordering import emails
+from ordering import emails, notifications
 from ordering.models import Basket, Order, OrderLine
 from ordering.operations import baskets, gates, prepayment, refusals, selling
 from ordering.queries import amendments, checkouts, tracking
@@ -92,6 +92,7 @@ def submit_order(
         )
     basket.ordered_at = at
     basket.save(update_fields=["ordered_at"])
+    notifications.order_placed(order, at=at)
     gates.receive(order, by=by, at=at)
     emails.order_received(order)  # which says what happens next
     return order
@@ -159,6 +160,7 @@ def create_order(
         **sale.copied(),
         **details,
     )
+    notifications.order_placed(order, at=at)
     return order
 
 
@@ -263,6 +265,7 @@ def give_up(order: Order, *, because: str, at: datetime) -> None:
     :param because: what the buyer is told; empty where there is nothing to explain.
     :raises IllegalTransition: the order is in progress or completed.
     """
+    was_draft = order.status == Order.Status.DRAFT
     order.move_to(Order.Status.CANCELLED)
     order.held_for, order.held_because, order.cancelled_because = "", "", because
     order.save(update_fields=["status", "held_for", "held_because", "cancelled_because"])
@@ -275,6 +278,8 @@ def give_up(order: Order, *, because: str, at: datetime) -> None:
             services.terminate_service(service_id=line.service_id, at=at)
     if prepayment.paid_first(lines):
         after_commit("ordering.go_on_with_payment", order_id=order.pk)  # what was invoiced for it is credited
+    if not was_draft:  # which nobody else ever saw
+        notifications.order_cancelled(order, at=at)
 
 
 def _locked(order_id: int) -> Order:
