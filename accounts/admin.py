@@ -94,12 +94,19 @@ class OrganizationAdmin(BssAdmin):
     ordering = ("name", "pk")
     inlines = (MembershipInline,)
     change_form_outer_after_template = "admin/accounts/_acted_as.html"
+    change_form_before_template = "admin/accounts/_credit.html"
     fieldsets = (
         (None, {"fields": ("number", ("kind", "parent"), "name")}),
-        ("Billing", {"fields": ("billing_email", ("currency", "payment_terms_days"), "payment_details", "ledger_code")}),
+        (
+            "Billing",
+            {"fields": ("billing_email", ("currency", "payment_terms_days"), "credit_limit", "payment_details", "ledger_code")},
+        ),
         ("Tax", {"fields": ("tax_id", "tax_treatment", "tax_exemption_reason")}),
         ("Address", {"fields": ("address_line1", "address_line2", ("postcode", "city"), "country")}),
-        ("How it works with us", {"fields": (("time_zone", "language"), "orders_execute_automatically", "sign_up_is_open")}),
+        (
+            "How it works with us",
+            {"fields": (("time_zone", "language"), "orders_execute_automatically", "approves_customer_orders", "sign_up_is_open")},
+        ),
     )
 
     def change_view(
@@ -114,10 +121,17 @@ class OrganizationAdmin(BssAdmin):
         return organization.kind, str(organization.get_kind_display())
 
     def get_exclude(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:
-        return ("sign_up_is_open",) if obj is not None and obj.kind == Organization.Kind.CUSTOMER else ()
+        if obj is None:
+            return ()
+        kind = Organization.Kind(obj.kind)
+        return {
+            Organization.Kind.MSP: ("credit_limit", "approves_customer_orders"),
+            Organization.Kind.RESELLER: (),
+            Organization.Kind.CUSTOMER: ("sign_up_is_open", "approves_customer_orders"),
+        }[kind]
 
     def get_fieldsets(self, request: HttpRequest, obj: Organization | None = None) -> list[tuple[str | None, dict[str, Any]]]:
-        """Show what a kind of organization has: under customers nobody signs up."""
+        """Show what a kind of organization has: the MSP buys nothing, under customers nobody signs up or orders."""
         hidden = self.get_exclude(request, obj)
         return [
             (title, {**options, "fields": tuple(field for field in options["fields"] if field not in hidden)})

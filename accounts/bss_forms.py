@@ -9,7 +9,7 @@ from django import forms
 from unfold.forms import UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from accounts.forms import check_exemption
+from accounts.forms import check_exemption, check_minor_unit
 from accounts.models import Membership, Organization, User
 from accounts.vat_ids import check_vat_id
 from common.errors import FieldRefused
@@ -42,6 +42,8 @@ class OrganizationForm(forms.ModelForm):
             "payment_details",
             "orders_execute_automatically",
             "sign_up_is_open",
+            "credit_limit",
+            "approves_customer_orders",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -92,6 +94,7 @@ class OrganizationForm(forms.ModelForm):
         self._check_parent(cleaned)
         self._check_vat_id(cleaned)
         check_exemption(self, cleaned)
+        check_minor_unit(self, cleaned, cleaned.get("currency", self.instance.currency))
         return cleaned
 
     def _check_vat_id(self, cleaned: dict[str, Any]) -> None:

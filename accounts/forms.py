@@ -15,6 +15,7 @@ from accounts.models import Membership, Organization, User
 from accounts.vat_ids import check_vat_id
 from common.errors import FieldRefused
 from common.languages import LANGUAGES, known_language
+from common.money import minor_unit, round_money
 
 _WORDS = Locale("en")
 # Letters CLDR keeps for groups of countries, outlying waters and tests; nobody has an address there.
@@ -109,6 +110,17 @@ class SellersBillingInformationForm(BillingInformationForm):
         }
 
 
+class ResellersBillingInformationForm(SellersBillingInformationForm):
+    """The same for a reseller: it also says whether its customers' orders wait for it."""
+
+    class Meta(SellersBillingInformationForm.Meta):
+        fields = (*SellersBillingInformationForm.Meta.fields, "approves_customer_orders")  # type: ignore[assignment]
+        labels = {
+            **SellersBillingInformationForm.Meta.labels,
+            "approves_customer_orders": "What my customers order waits until we approve it. Turned off, orders that wait go on.",
+        }
+
+
 class EditCustomerForm(BillingInformationForm):
     """What a reseller knows of a customer of its own, and how it taxes what the customer buys."""
 
@@ -145,6 +157,43 @@ class EditCustomerForm(BillingInformationForm):
         cleaned = super().clean()
         check_exemption(self, cleaned)
         return cleaned
+
+
+class CustomerWithLimitForm(EditCustomerForm):
+    """A customer that is there already: its reseller also says how much it may owe."""
+
+    class Meta(EditCustomerForm.Meta):
+        fields = (*EditCustomerForm.Meta.fields, "credit_limit")  # type: ignore[assignment]
+        labels = {**EditCustomerForm.Meta.labels, "credit_limit": "Credit limit"}
+        help_texts = {
+            **EditCustomerForm.Meta.help_texts,
+            "credit_limit": "What it may owe you: unpaid invoices, and what it used since. An order above it waits for you to "
+            "approve it. Leave it empty for no limit.",
+        }
+        widgets: ClassVar[dict[str, forms.Widget]] = {
+            **EditCustomerForm.Meta.widgets,
+            "credit_limit": forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["credit_limit"].label = f"Credit limit in {self.instance.currency}"
+        if (limit := self.initial.get("credit_limit")) is not None:
+            self.initial["credit_limit"] = round_money(limit, self.instance.currency)  # without the zeros that the database keeps
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        check_minor_unit(self, cleaned, self.instance.currency)
+        return cleaned
+
+
+def check_minor_unit(form: forms.ModelForm, cleaned: dict[str, Any], currency: str) -> None:
+    """Refuse a credit limit finer than the currency's smallest coin, such as half a yen."""
+    limit = cleaned.get("credit_limit")
+    if limit is None or "credit_limit" in form.errors or limit == round_money(limit, currency):
+        return
+    decimals = -int(minor_unit(currency).as_tuple().exponent)
+    form.add_error("credit_limit", f"{currency} has {decimals or 'no'} decimal places.")
 
 
 def check_exemption(form: forms.ModelForm, cleaned: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from accounts import operations
 from accounts.access import buyer_required, member_required
 from accounts.acting import membership_of, person_of
 from accounts.exports import customers_csv
-from accounts.forms import CustomerForm, EditCustomerForm
+from accounts.forms import CustomerForm, CustomerWithLimitForm
 from accounts.models import Organization, OrganizationQuerySet
 from common import clock
 from common.errors import FieldRefused
@@ -98,7 +98,7 @@ def edit_customer(request: HttpRequest, number: str) -> HttpResponse:
     if not membership_of(request).may_edit_billing:
         raise PermissionDenied("Only an administrator changes billing information.")
     name = found.name
-    form = EditCustomerForm(request.POST or None, instance=found)
+    form = CustomerWithLimitForm(request.POST or None, instance=found)
     if request.method == "POST" and form.is_valid():
         try:
             operations.change_customer(customer=found, at=clock.now(), **form.facts())

@@ -10,9 +10,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import operations
 from accounts.access import member_required
 from accounts.acting import choose, membership_of, person_of
-from accounts.forms import BillingInformationForm, SellersBillingInformationForm
+from accounts.forms import BillingInformationForm, ResellersBillingInformationForm, SellersBillingInformationForm
 from accounts.models import Organization
 from common import clock
+
+
+_FORMS = {
+    Organization.Kind.MSP: SellersBillingInformationForm,
+    Organization.Kind.RESELLER: ResellersBillingInformationForm,
+    Organization.Kind.CUSTOMER: BillingInformationForm,
+}
 
 
 @member_required
@@ -41,9 +48,7 @@ def edit_organization(request: HttpRequest) -> HttpResponse:
     if not membership.may_edit_billing:
         raise PermissionDenied("Only an administrator changes billing information.")
     row = Organization.objects.get(pk=membership.organization_id)  # the form writes into it; the header keeps its own
-    is_seller = row.kind != Organization.Kind.CUSTOMER
-    form_class = SellersBillingInformationForm if is_seller else BillingInformationForm
-    form = form_class(request.POST or None, instance=row)
+    form = _FORMS[Organization.Kind(row.kind)](request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
         operations.change_billing_information(organization=membership.organization, at=clock.now(), **form.facts())
         messages.success(request, "Billing information is saved. The next invoice is made with it.")
