@@ -294,13 +294,16 @@ def _order_cards(request: HttpRequest) -> list[Card]:
     if not request.user.has_perm("ordering.view_order"):
         return []
     states = Order.objects.to_execute().aggregate(
-        placed=Count("pk", filter=Q(status=Order.Status.PLACED)), failed=Count("pk", filter=Q(status=Order.Status.FAILED))
+        placed=Count("pk", filter=Q(status=Order.Status.PLACED)),
+        held=Count("pk", filter=Q(status=Order.Status.HELD)),
+        failed=Count("pk", filter=Q(status=Order.Status.FAILED)),
     )
     waiting = Order.objects.filter(status=Order.Status.EXECUTING, lines__status="executing").exclude(lines__error="")
     queue, orders = reverse("admin:ordering_ordertoexecute_changelist"), reverse("admin:ordering_order_changelist")
     return [
-        *_card(states["placed"], "order to execute", "orders to execute", f"{queue}?status__exact=placed", "is-due"),
-        *_card(states["failed"], "order failed", "orders failed", f"{queue}?status__exact=failed", "is-bad"),
+        *_card(states["placed"], "order to execute", "orders to execute", f"{queue}?tab=placed", "is-due"),
+        *_card(states["held"], "order held", "orders held", f"{queue}?tab=held", "is-due"),
+        *_card(states["failed"], "order failed", "orders failed", f"{queue}?tab=failed", "is-bad"),
         *_card(
             _at_most(waiting.distinct()),
             "order waiting for Acronis; it is tried again",

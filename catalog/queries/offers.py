@@ -120,8 +120,8 @@ def sold_prices(
 
     The MSP invoices the reseller in the reseller's currency, the reseller its customer in the customer's.
 
-    :param override: what the MSP invoices its own buyer at instead, in that buyer's currency. The reseller marks up what it pays, so
-        its customer's price follows; where the two have different currencies it stays as published.
+    :param override: what the MSP invoices its own buyer at instead, in that buyer's currency. The reseller marks up what it pays,
+        so its customer's price follows; where the two have different currencies it stays as published.
     :raises NoPrice: a price is missing in one of these currencies; the text says which.
     """
     reseller = consumer.reseller
@@ -206,9 +206,7 @@ def _listed(plan: Plan, currency: str, term_months: int, on: date) -> Amounts:
     return listed_amounts(row)
 
 
-def _sold(
-    level: Level, currency: str, listed: Amounts, agreed: Agreed, markup: Markup, override: Override | None
-) -> SoldPrice:
+def _sold(level: Level, currency: str, listed: Amounts, agreed: Agreed, markup: Markup, override: Override | None) -> SoldPrice:
     steps = walk(listed, level, partner_discount_percent=agreed.discount_percent, markup=markup, override=override)
     return SoldPrice(level, currency, steps[-1].amounts.rounded(currency), steps)
 

@@ -1,36 +1,97 @@
-"""The queue: what waits for an account manager."""
+"""The queue: what waits for staff, the oldest first, why, and who looks after it."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import URLPattern
 from django.utils.timesince import timesince
 from unfold.decorators import display
 
 from common import clock
-from ordering.admin.ledger import OrderLedger
+from ordering.admin.bulk import BulkActions
+from ordering.admin.export import OrdersAsFile
+from ordering.admin.ledger import AssignedFilter, OrderLedger, ResellerFilter
 from ordering.models import Order, OrderLine, OrderToExecute
 from ordering.queries import tracking
 from provisioning.models import TenantUser
 
+TABS = {
+    "": ("All", Q(status__in=[Order.Status.PLACED, Order.Status.HELD, Order.Status.FAILED])),
+    "placed": ("To execute", Q(status=Order.Status.PLACED)),
+    "held": ("Held", Q(status=Order.Status.HELD)),
+    "failed": ("Failed", Q(status=Order.Status.FAILED)),
+    "payment": ("Waiting for payment", Q(status=Order.Status.AWAITING_PAYMENT)),
+    "drafts": ("Drafts", Q(status=Order.Status.DRAFT)),
+}
+EMPTY = {
+    "": "Nothing waits for you. Orders to execute, held and failed ones show up here, the oldest first.",
+    "placed": "No order waits to be executed. Orders that you create, and those of customers who do not let orders execute by"
+    " themselves, wait here.",
+    "held": "No order is held. Orders over a credit limit, and those a reseller has to approve, wait here.",
+    "failed": "No order failed. What Acronis refuses for good, or after all attempts, waits here with the reason.",
+    "payment": "No order waits for its payment. Prepaid orders wait here until their invoice is paid.",
+    "drafts": "There are no drafts. Save one while you create an order; it can be quoted before it is placed.",
+}
+
+
+class TabFilter(admin.SimpleListFilter):
+    """What an order waits for; shown as tabs above the list."""
+
+    title = "waits for"
+    parameter_name = "tab"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, str(label)) for name, (label, _) in TABS.items() if name]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        return queryset.filter(TABS.get(self.value() or "", TABS[""])[1])
+
 
 @admin.register(OrderToExecute)
-class OrderToExecuteAdmin(OrderLedger):
-    """The queue: what waits for an account manager, the oldest first, and why."""
-
-    list_display = ("number", "status_label", "why", "age", "consumer", "reseller", "product", "source")
-    list_filter = ("status", "source")
+class OrderToExecuteAdmin(BulkActions, OrdersAsFile, OrderLedger):
+    list_display = ("number", "status_label", "why", "age", "consumer", "reseller", "product", "source", "assigned")
+    list_filter = (TabFilter, AssignedFilter, "source", ResellerFilter)
+    list_before_template = "admin/ordering/_queue_tools.html"
     ordering = ("placed_at", "pk")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         users = TenantUser.objects.live().filter(
             tenant__organization=OuterRef("order__consumer"), service_manager=OuterRef("plan__service_manager")
         )
-        lines = OrderLine.objects.annotate(has_user=Exists(users))
-        waiting = super().get_queryset(request).to_execute()
-        return waiting.prefetch_related(Prefetch("lines", queryset=lines))
+        lines = OrderLine.objects.select_related("subscription").annotate(has_user=Exists(users)).order_by("pk")
+        anything = Q()
+        for _, waits in TABS.values():
+            anything |= waits
+        return super().get_queryset(request).filter(anything).prefetch_related(Prefetch("lines", queryset=lines))
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*self.file_urls(), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Add the tabs, each with how many orders wait there; the other filters and the search stay as they are."""
+        tab = request.GET.get("tab", "")
+        counts = OrderToExecute.objects.aggregate(**{f"n_{name}": Count("pk", filter=waits) for name, (_, waits) in TABS.items()})
+        kept = {name: value for name, value in request.GET.items() if name not in ("tab", "p")}
+        tabs = [
+            {
+                "label": label,
+                "count": counts[f"n_{name}"],
+                "url": f"?{urlencode({**kept, 'tab': name} if name else kept)}",
+                "is_present": name == tab,
+            }
+            for name, (label, _) in TABS.items()
+        ]
+        is_narrowed = any(value for value in kept.values())
+        extra = {
+            "tabs": tabs,
+            "empty": "" if is_narrowed else EMPTY.get(tab, EMPTY[""]),
+            "is_tab_empty": not counts.get(f"n_{tab}"),
+        }
+        return super().changelist_view(request, {**extra, **(extra_context or {})})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -40,13 +101,19 @@ class OrderToExecuteAdmin(OrderLedger):
     @display(description="why it waits")
     def why(self, order: Order) -> str:
         lines: list[Any] = list(order.lines.all())
-        if order.status == Order.Status.FAILED:
-            return " ".join(line.error for line in lines if line.error)
+        match order.status:
+            case Order.Status.FAILED:
+                return " ".join(line.error for line in lines if line.error)
+            case Order.Status.HELD:
+                return order.held_because
+            case Order.Status.AWAITING_PAYMENT:
+                return "Executed by itself once its invoice is paid"
         labels = tracking.ACCOUNT_FIELDS
-        missing = {label for line in lines if not line.has_user for name, label in labels.items() if not getattr(line, name)}
+        new = [line for line in lines if line.kind == OrderLine.Kind.NEW and not line.has_user]
+        missing = [label for name, label in labels.items() if any(not getattr(line, name) for line in new)]
         if missing:
-            return f"Missing: {', '.join(label for label in labels.values() if label in missing)}"
-        return "Ready to execute"
+            return f"Missing: {', '.join(missing)}"
+        return "Not placed yet" if order.status == Order.Status.DRAFT else "Ready to execute"
 
     @display(description="age", ordering="-placed_at")
     def age(self, order: Order) -> str:

@@ -22,16 +22,17 @@ from provisioning.models import FileSyncModel, ProtectionModel, Service, TenantU
 
 class OrderQuerySet(LockingQuerySet["Order"]):
     def visible_to(self, user: Any) -> Self:
-        """Buyers and consumers see their orders; a reseller also those of its customers; staff all."""
+        """Buyers and consumers see their orders; a reseller also those of its customers; staff all, and only they drafts."""
         seen = Organization.objects.visible_to(user)
-        return self.filter(Q(buyer__in=seen) | Q(consumer__in=seen))
+        visible = self.filter(Q(buyer__in=seen) | Q(consumer__in=seen))
+        return visible if user.is_authenticated and user.is_staff else visible.exclude(status=Order.Status.DRAFT)
 
     def of(self, organization: Organization) -> Self:
-        """What ``organization`` ordered or uses; of a reseller also what its customers did."""
+        """What ``organization`` ordered or uses; of a reseller also what its customers did. Drafts are not ordered yet."""
         own = Q(buyer=organization) | Q(consumer=organization)
         if organization.kind == Organization.Kind.RESELLER:
             own |= Q(consumer__parent=organization)
-        return self.filter(own)
+        return self.filter(own).exclude(status=Order.Status.DRAFT)
 
     def found_by(self, text: str) -> Self:
         """Orders whose number, reference, consumer or product holds ``text``."""

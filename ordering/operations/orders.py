@@ -112,6 +112,7 @@ def create_order(
     email: str = "",
     role: str = "",
     purchase_order: str = "",
+    other_price: selling.OtherPrice | None = None,
     by: User,
     at: datetime,
 ) -> Order:
@@ -124,11 +125,15 @@ def create_order(
     :raises NotForSale: the plan is not sold to the buyer.
     :raises ItemsNotAvailable: the service manager lacks an offering item of the plan's module setting.
     :raises SecondSubscription: the consumer has a live subscription, or an order for one, at the plan's service manager.
-    :raises FieldRefused: no customer, a quantity or term the plan is not sold for, no price in the customer's currency, a missing
-        licensing model, an unknown role, a malformed login or e-mail, or a login that one of our users or orders has.
+    :param other_price: what ``by``, who may do so, sells it at instead of at the price list.
+    :raises FieldRefused: no customer, a quantity or term the plan is not sold for, no price in the customer's currency, another
+        price that nobody can be invoiced, a missing licensing model, an unknown role, a malformed login or e-mail, or a login that
+        one of our users or orders has.
     """
     consumer = Organization.objects.locked().select_related("parent").get(pk=consumer.pk)
     if (order := Order.objects.filter(key=key).first()) is not None:
+        if order.status == Order.Status.DRAFT:
+            raise DomainError(f"This was saved as draft {order} already. Open the draft and place it there.")
         return order
     if consumer.kind != Organization.Kind.CUSTOMER:
         raise FieldRefused("consumer", "Orders are for a direct customer or for a customer of a reseller.")
@@ -142,6 +147,7 @@ def create_order(
         protection_model=protection_model,
         file_sync_model=file_sync_model,
         on=local_date(at, buyer),
+        other_price=other_price,
     )
     details = checked_details([plan.sold_through_id], login=login, email=email, role=role)
 
@@ -159,6 +165,8 @@ def create_order(
         **selling.agreed_terms(order, plan),
         **sale.copied(),
         **details,
+        price_reason=other_price.reason if other_price else "",
+        price_by=by if other_price else None,
     )
     notifications.order_placed(order, at=at)
     return order
@@ -236,12 +244,13 @@ def retry_order(*, order_id: int, by: User | None, at: datetime) -> Order:
 
 
 @transaction.atomic(durable=True)
-def cancel_order(*, order_id: int, by: User | None, at: datetime) -> Order:
+def cancel_order(*, order_id: int, by: User | None, at: datetime, because: str = "") -> Order:
     """
     Give up an order that waits or failed. Repeated, nothing.
 
     Where it was begun at the vendor, its services end in the same transaction, and what stands there is deleted.
 
+    :param because: what its buyer is told; empty where there is nothing to explain.
     :raises CannotCancel: a part of it is completed and used.
     :raises IllegalTransition: the order is in progress or completed.
     """
@@ -251,7 +260,7 @@ def cancel_order(*, order_id: int, by: User | None, at: datetime) -> Order:
     lines = list(order.lines.locked())
     if order.status == Order.Status.FAILED and any(line.status == OrderLine.Status.COMPLETED for line in lines):
         raise CannotCancel(f"A part of order {order} is completed and in use. Retry the rest, or contact us.")
-    give_up(order, because="", at=at)
+    give_up(order, because=because, at=at)
     return order
 
 
@@ -320,7 +329,7 @@ def _consumer_of(basket: Basket) -> Organization:
     return basket.consumer
 
 
-def new_order(*, buyer: Organization, consumer: Organization, **facts: object) -> Order:
+def new_order(*, buyer: Organization, consumer: Organization, status: Order.Status = Order.Status.PLACED, **facts: object) -> Order:
     """Give a new order its number, and a copy of what its buyer is invoiced by."""
     return Order.objects.create(
         number=f"O{get_next_value('order', initial_value=10001)}",
@@ -328,7 +337,7 @@ def new_order(*, buyer: Organization, consumer: Organization, **facts: object) -
         consumer=consumer,
         currency=buyer.currency,
         billing_copy=buyer.billing_snapshot(),
-        status=Order.Status.PLACED,
+        status=status,
         **facts,
     )
 

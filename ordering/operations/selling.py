@@ -152,8 +152,8 @@ def judged_sale(
 
 def check_other_price(other: OtherPrice, *, plan: Plan, currency: str) -> None:
     """
-    :raises FieldRefused: the plan is priced by use, nothing is overridden, no reason is given, or an amount is below nothing, beyond
-        all measure or has more decimals than ``currency``.
+    :raises FieldRefused: the plan is priced by use, nothing is overridden, no reason is given, or an amount is below nothing,
+        beyond all measure or has more decimals than ``currency``.
     """
     if not plan.is_fixed:
         raise FieldRefused("price", "Pay-as-you-go is priced by its rate card; there is no price to set for one order.")
