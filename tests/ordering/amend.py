@@ -1,14 +1,16 @@
 """Short ways to a subscription that runs at the vendor in process, and through a change of it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from accounts.models import Organization, User
+from accounts.models import Organization, User, local_date
 from billing.models import Subscription
+from billing.operations.subscriptions import start_subscription
 from catalog.models import Plan
+from catalog.provisioned import wish_of_plan
+from catalog.queries.offers import sold_prices
 from ordering.amendment_quotes import AmendmentQuote
 from ordering.amendment_terms import AmendmentWish
 from ordering.models import Order, OrderLine
@@ -135,4 +137,16 @@ def bigger_plan(shop: Shop, **facts: Any) -> Plan:
     return plan
 
 
-Make = Callable[..., Running]
+def subscribed(plan: Plan, consumer: Organization, *, quantity: int = 1, term_months: int = 1) -> Subscription:
+    """Return a subscription that runs since `AT`, of a tenant that the vendor does not have: nothing is in use."""
+    tenant = factories.TenantFactory(organization=consumer, service_manager=plan.service_manager, vendor_id=None)
+    wish = wish_of_plan(plan, protection_model="per_gigabyte", file_sync_model="per_user", quantity=quantity)
+    service = wish.service(organization=consumer, service_manager=plan.service_manager, tenant=tenant, wished_at=AT)
+    service.save()
+    for name, item in wish.items.items():
+        service.items.create(name=name, soft_quota=item.limit.soft, overage=item.limit.overage)
+    today = local_date(AT, consumer)
+    prices = sold_prices(plan, term_months=term_months, consumer=consumer, on=today) if plan.is_fixed else []
+    return start_subscription(
+        service=service, plan=plan, order_number="O5000", quantity=quantity, term_months=term_months, prices=prices, at=AT
+    )
