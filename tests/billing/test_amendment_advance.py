@@ -11,6 +11,7 @@ from accounts.models import Organization
 from billing import prepaid
 from billing.models import Invoice, Subscription
 from billing.operations import renewals
+from billing.operations.credit_notes import issue_credit_note
 from billing.operations.phases import begin_phase
 from billing.operations.renewals import invoice_change_in_advance, renew, renew_due
 from billing.queries.amendment_costs import Change, cost_of_change
@@ -211,6 +212,21 @@ def test_what_is_not_prepaid_is_not_invoiced_in_advance(personas: Personas) -> N
 
     assert in_advance(postpaid) == []
     assert not Invoice.objects.exists()
+
+
+def test_the_invoice_of_a_change_that_is_not_to_be_is_credited_whole(personas: Personas, subscription: Subscription) -> None:
+    issued = in_advance(subscription)
+
+    notes = [
+        issue_credit_note(
+            invoice_id=one.pk, lines=None, reason="Cancelled", bills_again=False, on=date(2026, 10, 12), by=None, at=OCTOBER_11
+        )
+        for one in issued
+    ]
+
+    assert [note.gross for note in notes] == [one.gross for one in issued]
+    assert issued[0].lines.filter(net__lt=0).exists()  # what the old days would have cost is taken off the same invoice
+    assert renew(subscription_id=subscription.pk, at=OCTOBER_11) == []
 
 
 def test_a_change_in_advance_is_in_the_margin_of_its_service(personas: Personas, subscription: Subscription) -> None:
