@@ -12,6 +12,7 @@ ONLY ?=
 # Every purpose has a state folder of its own: database, queue, logs, secrets.
 demo: export CLOUDTILL_STATE := $(CURDIR)/var/demo
 up: export CLOUDTILL_STATE := $(CURDIR)/var/up
+test: export PYTHONDONTWRITEBYTECODE := # workers and the many processes they start need not compile all anew
 test lint: export CLOUDTILL_STATE := $(CURDIR)/var/test
 bench: export CLOUDTILL_STATE := $(CURDIR)/var/bench
 shots: export CLOUDTILL_STATE := $(CURDIR)/var/shots
