@@ -162,7 +162,7 @@ def _judged(order: Order, *, at: datetime) -> holds.Hold | None:
     return holds.hold_of(order, at=at)
 
 
-def _keep(order: Order, hold: holds.Hold) -> None:
+def _keep(order: Order, hold: holds.Hold, *, at: datetime) -> None:
     """Hold the order, and tell whoever decides."""
     order.move_to(Order.Status.HELD)
     order.held_for, order.held_because = hold.held_for, hold.because
