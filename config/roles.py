@@ -61,7 +61,11 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         "catalog.*": READ,
         "provisioning.*": READ,
         "provisioning.hold": ("view", "place"),
-        "ordering.order": READ,
+        # What an order may cost, and whose orders go on over the limit, is about money; placing it is not theirs.
+        "ordering.order": ("view", "release"),
+        "ordering.price": ("override",),
+        "ordering.ordertoexecute": READ,
+        "ordering.orderline": READ,
         "provisioning.usage": ("collect",),
     },
 }

@@ -141,6 +141,7 @@ class Story:
             mira.open(f"/bss/ordering/order/create/?consumer={number}")
             mira.submit(
                 "form:has(select[name=protection_model])",
+                "Place order",
                 plan=mira.option("plan", "Cyber Protect pay-as-you-go"),
                 protection_model="per_gigabyte",
                 file_sync_model="per_workload",

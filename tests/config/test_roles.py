@@ -7,6 +7,9 @@ from config.roles import ensure_roles
 from tests import factories
 
 GRANTED = [
+    ("Account managers", "ordering.execute_order"),
+    ("Billing managers", "ordering.override_price"),
+    ("Billing managers", "ordering.release_order"),
     ("Account managers", "provisioning.change_tenant"),
     ("Account managers", "provisioning.change_tenantuser"),
     ("Account managers", "provisioning.change_service"),
@@ -22,6 +25,9 @@ GRANTED = [
     ("Account managers", "accounts.view_actingas"),
 ]
 WITHHELD = [
+    ("Account managers", "ordering.override_price"),
+    ("Account managers", "ordering.release_order"),
+    ("Billing managers", "ordering.execute_order"),
     ("Account managers", "billing.add_creditnote"),
     ("Product managers", "billing.view_creditnote"),
     ("Billing managers", "provisioning.open_panel"),
