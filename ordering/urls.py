@@ -1,6 +1,6 @@
 from django.urls import path
 
-from ordering.views import approvals, basket, checkout, logins, order_url, orders
+from ordering.views import amendments, approvals, basket, checkout, logins, order_url, orders
 
 app_name = "ordering"
 
@@ -26,4 +26,9 @@ urlpatterns = [
     path("orders/<str:number>/cancel/", orders.cancel, name="cancel"),
     path("orders/<str:number>/login-check/", orders.check_login, name="check_login_of_order"),
     path("orders/<str:number>/service/", orders.change_service_details, name="change_service_details"),
+    path("services/<str:number>/quantity/", amendments.amend, {"kind": "quantity"}, name="amend_quantity"),
+    path("services/<str:number>/plan/", amendments.amend, {"kind": "plan"}, name="amend_plan"),
+    path("services/<str:number>/term/", amendments.amend, {"kind": "term"}, name="amend_term"),
+    path("services/<str:number>/cancel/", amendments.amend, {"kind": "cancel"}, name="cancel_service"),
+    path("services/<str:number>/keep/", amendments.keep, name="keep_service"),
 ]

@@ -144,6 +144,7 @@ class SubscriptionAdmin(AgreementPages, UsageReportPage, SalesMarginPage, Invoic
             *_page_of(request, "service", "Service", row.service_id),
             *_page_of(request, "tenant", "Tenant", row.service.tenant_id),
             *self.agreements_link(row),
+            *_changes_link(request, row),
             *related(request, "ordering.view_order", "Order", "ordering_order_changelist", f"q={row.order_number}"),
             ("Billing Usage Report", self.url_of(row, "usage_report")),
             *related(request, "billing.view_usagerecord", "Usage", "billing_usagerecord_changelist", mine),
@@ -305,6 +306,13 @@ def _last_billed(subscription: Subscription) -> str:
 
 def _has_price_to_move(subscription: Subscription) -> bool:
     return subscription.status == Subscription.Status.ACTIVE and subscription.billing_model == Plan.BillingModel.POSTPAID_FIXED
+
+
+def _changes_link(request: HttpRequest, row: Subscription) -> list[tuple[str, str]]:
+    """Return the link to the pages that change it, which are those of orders: every change is one."""
+    if not request.user.has_perm("ordering.execute_order"):
+        return []
+    return [("Change quantity, plan or term, or cancel", reverse("admin:ordering_order_changes", args=[row.number]))]
 
 
 def _page_of(request: HttpRequest, model: str, words: str, row_id: int) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """What a request has once the access marks have let it in."""
 
+from allauth.account.adapter import get_adapter
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
@@ -12,3 +13,8 @@ class MemberRequest(HttpRequest):
     user: User
     acting: Membership
     htmx: HtmxDetails
+
+
+def address_of(request: HttpRequest) -> str:
+    """The person's network address; which proxies are believed is decided in one place, allauth's settings."""
+    return str(get_adapter(request).get_client_ip(request))
