@@ -8,11 +8,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 
 from accounts.acting import acting_membership, reader_of
+from accounts.leading_back import to_sign_in
 
 View = Callable[..., HttpResponse]
 
@@ -26,8 +26,9 @@ def member_required(view: View) -> View:
     """Signed in and acting for an organization, in any role."""
 
     @wraps(view)
-    @login_required
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return to_sign_in(request)
         request.acting = acting_membership(request)  # type: ignore[attr-defined]
         if request.acting is None:  # type: ignore[attr-defined]
             raise PermissionDenied("You do not act for an organization.")
@@ -53,8 +54,9 @@ def staff_acting_required(view: View) -> View:
     """Signed in as a member of staff, or acting as a customer's person as one; to everybody else it does not exist."""
 
     @wraps(view)
-    @login_required
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return to_sign_in(request)
         if not reader_of(request).is_staff:
             raise Http404
         return view(request, *args, **kwargs)

@@ -229,6 +229,7 @@ POST_OFFICE = {
 
 SESSION_COOKIE_SECURE = SECURE_COOKIES
 CSRF_COOKIE_SECURE = SECURE_COOKIES
+CSRF_FAILURE_VIEW = "accounts.views.old_forms.refused"
 SECURE_SSL_REDIRECT = False  # the proxy in front does it, and tells us by this header
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_COOKIES else None
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0

@@ -1,12 +1,14 @@
 from django.urls import path
 
-from ordering.views import amendments, approvals, basket, checkout, logins, order_url, orders
+from ordering.views import amendments, approvals, basket, checkout, logins, order_url, orders, waiting
 
 app_name = "ordering"
 
 urlpatterns = [
     path("order/<str:code>/", order_url.order_url, name="order_url"),
     path("basket/", basket.show, name="basket"),
+    path("basket/waiting/", waiting.show, name="waiting_basket"),
+    path("basket/waiting/<str:code>/remove/", waiting.remove, name="remove_from_waiting_basket"),
     path("basket/add/<str:number>/", basket.add, name="add_to_basket"),
     path("basket/remove/<str:number>/", basket.remove, name="remove_from_basket"),
     path("basket/customer/", basket.new_customer, name="new_customer"),

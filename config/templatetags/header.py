@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from accounts.acting import acting_membership, own_memberships
 from accounts.arriving import arrived_at
 from accounts.models import Membership, Organization
+from ordering import waiting
 from ordering.models import BasketLine, Order
 from ordering.queries.checkouts import Summary
 
@@ -33,6 +34,12 @@ def other_memberships(context: RequestContext) -> list[Membership]:
     """Return the memberships the reader could change to, by name of the organization."""
     acting = acting_membership(context.request)
     return [membership for membership in own_memberships(context.request) if membership != acting]
+
+
+@register.simple_tag(takes_context=True)
+def waiting_count(context: RequestContext) -> int:
+    """Return how many products wait in the session of a visitor who is signed out."""
+    return waiting.count(context.request.session)
 
 
 @register.simple_tag(takes_context=True)
