@@ -1,9 +1,12 @@
 """Short ways to a subscription that runs at the vendor in process, and through a change of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+
+import pytest
 
 from accounts.models import Organization, User, local_date
 from billing.models import Subscription
@@ -16,8 +19,8 @@ from ordering.amendment_terms import AmendmentWish
 from ordering.models import Order, OrderLine
 from ordering.operations import amendments, execution
 from provisioning import vendor
-from provisioning.models import Tenant
-from provisioning.operations import converging
+from provisioning.models import Service, Tenant
+from provisioning.operations import converging, wishes
 from tests import factories
 from tests.conftest import LocalAcronis
 from tests.ordering.conftest import AT, Shop
@@ -72,10 +75,6 @@ class Running:
         self.subscription.refresh_from_db()
         return line
 
-    def uses(self, amount: int, item: str = "pg_base_storage") -> None:
-        """Let the vendor say that so much is in use."""
-        report_use(self.acronis, str(self.tenant.vendor_id), item, amount)
-
     def storage(self) -> tuple[int | None, int | None]:
         """The storage quota at the vendor, soft and above it, in GB."""
         found = vendor.connect(self.acronis.service_manager).offering_items.list(str(self.tenant.vendor_id))
@@ -93,15 +92,18 @@ class Running:
         return self.subscription.plan_name, self.subscription.quantity, self.subscription.term_months
 
 
-def running(shop: Shop, acronis: LocalAcronis, *, consumer: Organization | None = None, **facts: Any) -> Running:
-    """Order and carry out what the shop sells; dora for herself, or alice for her customer where ``consumer`` is given."""
+def running(shop: Shop, acronis: LocalAcronis, *, consumer: Organization | None = None) -> Running:
+    """Carry one unit of what the shop sells to the vendor: dora's, or for the ``consumer`` of alice, who changes it then."""
     p = shop.personas
-    for_whom = {} if consumer is None else {"owner": p.alice, "buyer": p.reseller, "consumer": consumer}
-    line = execute(shop.line(**for_whom, **facts), at=AT)
-    assert (line.status, line.error) == (OrderLine.Status.COMPLETED, "")
-    assert line.subscription is not None
+    whom = consumer or p.direct_customer
+    wish = wish_of_plan(
+        shop.plan, protection_model="per_gigabyte", file_sync_model="per_user", login="jane.doe", email="jane@example.com"
+    )
+    service = wishes.wish_service(consumer=whom, service_manager=acronis.service_manager, wish=wish, at=AT)
+    converging.converge(service.tenant_id, clock=lambda: AT)
+    service = Service.objects.select_related("tenant__parent", "service_manager").get(pk=service.pk)
     reader, by = (p.direct_customer, p.dora) if consumer is None else (p.reseller, p.alice)
-    return Running(shop, acronis, line.subscription, reader, by)
+    return Running(shop, acronis, _started(service, shop.plan), reader, by)
 
 
 def execute(line: OrderLine, *, at: datetime = LATER) -> OrderLine:
@@ -111,16 +113,16 @@ def execute(line: OrderLine, *, at: datetime = LATER) -> OrderLine:
     return line
 
 
-def report_use(acronis: LocalAcronis, vendor_id: str, item: str, amount: int) -> None:
-    """Say at the vendor what is used of an item, in its unit."""
-    token = acronis.http.post("/api/2/idp/token", data={"grant_type": "client_credentials"}, auth=("till", "s3cret"))
-    answer = acronis.http.put(
-        "/api/2/tenants/usages",
-        json={"items": [{"tenant_id": vendor_id, "offering_item": item, "usage_value": amount}]},
-        headers={"Authorization": f"Bearer {token.json['access_token']}"},
-    )
-    assert answer.status_code == 200, answer.text
-    assert not [one for one in answer.json["items"] if "error" in one], answer.text
+def let_use(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Let nothing be in use at the vendor, instead of what the sandbox invents; return what sets so many bytes of storage."""
+    storage = {"bytes": 0}
+
+    def amounts(row: Any, today: date) -> tuple[int, int]:
+        amount = storage["bytes"] if row["name"].endswith("base_storage") else 0
+        return amount, amount
+
+    monkeypatch.setattr("sandbox.usages._amounts_of", amounts)
+    return lambda amount: storage.update(bytes=amount)
 
 
 def bigger_plan(shop: Shop, **facts: Any) -> Plan:
@@ -145,6 +147,11 @@ def subscribed(plan: Plan, consumer: Organization, *, quantity: int = 1, term_mo
     service.save()
     for name, item in wish.items.items():
         service.items.create(name=name, soft_quota=item.limit.soft, overage=item.limit.overage)
+    return _started(service, plan, quantity=quantity, term_months=term_months)
+
+
+def _started(service: Service, plan: Plan, *, quantity: int = 1, term_months: int = 1) -> Subscription:
+    consumer = service.organization
     today = local_date(AT, consumer)
     prices = sold_prices(plan, term_months=term_months, consumer=consumer, on=today) if plan.is_fixed else []
     return start_subscription(
