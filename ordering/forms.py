@@ -292,6 +292,7 @@ class ReviewForm(forms.Form):
     prices_seen = forms.CharField(
         widget=forms.HiddenInput, required=False, max_length=64, help_text="What the page showed; see `Summary.prices_seen`."
     )
+    settings_seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
     purchase_order = forms.CharField(
         label="Your reference", max_length=50, required=False, help_text="For example a purchase order number."
     )

@@ -32,7 +32,14 @@ class StillHeld(DomainError):
 
 @transaction.atomic(durable=True)
 def submit_order(
-    *, basket_id: int, by: User, address: str | None, at: datetime, purchase_order: str = "", prices_seen: str = ""
+    *,
+    basket_id: int,
+    by: User,
+    address: str | None,
+    at: datetime,
+    purchase_order: str = "",
+    prices_seen: str = "",
+    settings_seen: str = "",
 ) -> Order:
     """
     Turn an open basket into an order that copies names, terms, prices and settings. Submitting twice gives the same order.
@@ -41,7 +48,9 @@ def submit_order(
 
     :param address: the network address of the person who orders, kept with the order.
     :param prices_seen: what the buyer agreed to, as `checkouts.Summary.prices_seen` told it; empty where all is priced by use.
+    :param settings_seen: what else the buyer looked at, as `checkouts.Summary.settings_seen` told it; empty: it is not compared.
     :raises NotForSale: a plan was withdrawn meanwhile.
+    :raises SettingsChanged: the basket was changed since the buyer looked at it, in another tab; nothing is ordered.
     :raises PricesChanged: the basket costs something else than the buyer saw; nothing is ordered.
     :raises NoPrice: a reseller's price went missing meanwhile.
     :raises StepMissing: a step of the checkout is not done, or not any more.
@@ -55,6 +64,8 @@ def submit_order(
         gates.lock_consumer(basket.consumer)  # two baskets for one consumer are judged one after the other
     state = checkouts.checkout(basket, at=at)
     baskets.check_complete(state)
+    if settings_seen and settings_seen != state.settings_seen:
+        raise refusals.SettingsChanged("Your basket was changed in another tab. Look at it as it is now; nothing is ordered yet.")
     awaited = [item.plan.sold_through_id for item in state.items if item.needs_user]
     login = refusals.checked_login(basket.login, awaited) if awaited else ""
 

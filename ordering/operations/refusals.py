@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import connection
 
 from catalog.models import Plan, Term
 from catalog.queries.offers import Offer
@@ -29,6 +30,10 @@ class SecondSubscription(FieldRefused):
 
 class PricesChanged(DomainError):
     """What the buyer agreed to is not what the basket costs now."""
+
+
+class SettingsChanged(DomainError):
+    """What is about to be ordered is not what its buyer last looked at: another tab changed it."""
 
 
 class StepMissing(DomainError):
@@ -98,13 +103,15 @@ def checked_email(email: str) -> str:
 
 def checked_login(login: str, service_manager_ids: list[int], *, but_for: Order | None = None) -> str:
     """
-    Return ``login`` as the vendor takes it, if nobody we know of has it.
+    Return ``login`` as the vendor takes it, if nobody we know of has it. Until the transaction ends nobody else is told so.
 
     :param but_for: the order that asks; its own lines and users do not count.
     :raises LoginTaken: one of our users or orders has it.
     :raises FieldRefused: it is missing or malformed.
     """
     login = logins.validate_login(login)
+    with connection.cursor() as cursor:  # two orders for one login are judged one after the other: the second sees the first
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('ordering.login ' || lower(%s), 0))", [login])
     if login_is_known(login, service_manager_ids, but_for=but_for):
         raise logins.LoginTaken(f"{login} is taken. Choose another login user name.")
     return login

@@ -100,6 +100,15 @@ class Summary:
         return fingerprint(price_seen(item, item.cost) for item in self.items if item.cost is not None)
 
     @property
+    def settings_seen(self) -> str:
+        """What its buyer agrees to beside prices: changes with consumer, licensing models, terms, quantities, login and e-mail."""
+        lines = [
+            [item.plan.pk, item.line.term_months, item.line.quantity, item.protection_model, item.file_sync_model]
+            for item in self.items
+        ]
+        return fingerprint([[self.basket.consumer_id, self.basket.login, self.basket.email], *lines])
+
+    @property
     def needs_service_details(self) -> bool:
         return any(item.needs_user for item in self.items)
 

@@ -1,5 +1,8 @@
 """The basket: what, for whom, with which product settings."""
 
+from datetime import timedelta
+from uuid import UUID
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -13,6 +16,7 @@ from common import clock
 from common.errors import DomainError, FieldRefused
 from ordering.forms import ConsumerForm, FixedLineForm, LineSettingsForm, NewCustomerForm, line_form, posted
 from ordering.models import Basket, BasketLine
+from ordering.models.baskets import BasketQuerySet
 from ordering.operations import baskets
 from ordering.operations.baskets import LineSettings
 from ordering.operations.refusals import ONE_SUBSCRIPTION_SENTENCE, quantity_sentence, term_words
@@ -20,6 +24,7 @@ from ordering.queries import checkouts
 from ordering.queries.items import with_included
 from ordering.views.requests import MemberRequest
 
+A_DAY = timedelta(days=1)
 LineForm = LineSettingsForm | FixedLineForm
 
 
@@ -27,6 +32,8 @@ LineForm = LineSettingsForm | FixedLineForm
 def show(request: MemberRequest) -> HttpResponse:
     """Show the open basket; keep what is chosen, and go on to the checkout when all of it is right."""
     basket = open_basket(request)
+    if request.method == "POST" and (basket is None or is_of_another_basket(request, basket)):
+        return after_ordering(request)
     if basket is None:
         return TemplateResponse(request, "ordering/basket.html", {"basket": None})
     summary = checkouts.summary(basket, at=clock.now())
@@ -148,11 +155,43 @@ def open_basket(request: MemberRequest) -> Basket | None:
     return basket
 
 
+def is_of_another_basket(request: MemberRequest, basket: Basket) -> bool:
+    """Whether a form was sent from a page of another basket than the open one; what does not say is of the open one."""
+    return request.POST.get("basket", str(basket.key)) != str(basket.key)
+
+
+def after_ordering(request: MemberRequest) -> HttpResponse:
+    """
+    Lead a page of a basket that is not open any more to the order it became, in another tab or before; else to the basket.
+    """
+    mine = Basket.objects.visible_to(request.user).filter(buyer=request.acting.organization, ordered_at__isnull=False)
+    key = _uuid(request.POST.get("basket", ""))
+    ordered = mine.filter(key=key).first() if key is not None else _just_ordered(mine)
+    if ordered is not None:
+        messages.info(request, "This basket has been ordered already; this is the order.")
+        return redirect("ordering:order", number=ordered.order.number)
+    if key is not None:
+        messages.warning(request, "The page was of a basket that is gone. This is your basket as it is now; nothing was changed.")
+    return redirect("ordering:basket")
+
+
 def without_withdrawn_plans(request: MemberRequest, basket: Basket) -> HttpResponse:
     """Take out what is not sold any more, say so, and show the basket."""
     for sentence in baskets.remove_withdrawn_plans(basket_id=basket.pk, at=clock.now()):
         messages.warning(request, sentence)
     return redirect("ordering:basket")
+
+
+def _just_ordered(baskets: BasketQuerySet) -> Basket | None:
+    """Return the last of ``baskets`` that was ordered within the day."""
+    return baskets.filter(ordered_at__gt=clock.now() - A_DAY).select_related("order").order_by("-ordered_at").first()
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _whole(text: str, field: str, sentence: str) -> int:

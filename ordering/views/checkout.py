@@ -19,11 +19,11 @@ from common.errors import DomainError, FieldRefused
 from ordering.forms import BillingForm, ReviewForm, ServiceDetailsForm, TermsForm, posted
 from ordering.models import Basket
 from ordering.operations import baskets, orders
-from ordering.operations.refusals import NotForSale, PricesChanged, SecondSubscription, StepMissing
+from ordering.operations.refusals import NotForSale, PricesChanged, SecondSubscription, SettingsChanged, StepMissing
 from ordering.queries import checkouts
 from ordering.queries.checkouts import Checkout, Step
 from ordering.queries.items import with_included
-from ordering.views.basket import open_basket, with_new_prices, without_withdrawn_plans
+from ordering.views.basket import after_ordering, is_of_another_basket, open_basket, with_new_prices, without_withdrawn_plans
 from ordering.views.logins import awaiting, posted_details, suggestions_after, taken_up
 from ordering.views.requests import MemberRequest
 from provisioning.models import Activation
@@ -38,8 +38,8 @@ def step_of_checkout(step: Step) -> Callable[[Callable[..., HttpResponse]], Call
         @wraps(view)
         def guarded(request: MemberRequest) -> HttpResponse:
             basket = open_basket(request)
-            if basket is None:
-                return redirect("ordering:basket")
+            if basket is None or is_of_another_basket(request, basket):
+                return after_ordering(request)
             state = checkouts.checkout(basket, at=clock.now())
             if state.withdrawn:
                 return without_withdrawn_plans(request, basket)
@@ -97,16 +97,19 @@ def billing(request: MemberRequest, state: Checkout) -> HttpResponse:
 def service_details(request: MemberRequest, state: Checkout) -> HttpResponse:
     """3: the consumer's first user at the vendor, only where there is none yet."""
     managers = awaiting(state)
+    consumer = state.basket.consumer
     form = ServiceDetailsForm(posted_details(request), initial=_first_user(request, state.basket))
     if all(manager.activation == Activation.PASSWORD for manager in managers):
         form.expect_generated_password()
     suggestions: list[str] = []
-    if form.is_bound and form.is_valid():
+    if form.is_bound and form.is_valid() and request.POST.get("consumer") not in (None, consumer and consumer.number):
+        form.add_error(None, f"In another tab you chose {consumer} meanwhile. Check that login and e-mail are for {consumer}.")
+    elif form.is_bound and form.is_valid():
         try:
             unanswered = baskets.check_login(service_managers=managers, login=form.cleaned_data["login"])
             baskets.give_service_details(basket_id=state.basket.pk, **form.cleaned_data)
         except FieldRefused as refusal:
-            suggestions = suggestions_after(refusal, form.cleaned_data, managers, state.basket.consumer)
+            suggestions = suggestions_after(refusal, form.cleaned_data, managers, consumer)
             form.add_error(refusal.field, str(refusal))
         except DomainError as refusal:
             form.add_error(None, str(refusal))
@@ -127,7 +130,7 @@ def review(request: MemberRequest) -> HttpResponse:
 @step_of_checkout(Step.REVIEW)
 def _review(request: MemberRequest, state: Checkout) -> HttpResponse:
     lines = with_included(state.items)
-    form = ReviewForm(initial={"basket": state.basket.key, "prices_seen": state.prices_seen})
+    form = ReviewForm(initial={"basket": state.basket.key, "prices_seen": state.prices_seen, "settings_seen": state.settings_seen})
     context = {**_context(state, Step.REVIEW, form), "lines": lines}
     return TemplateResponse(request, "ordering/review.html", context)
 
@@ -148,12 +151,16 @@ def _place_order(request: MemberRequest) -> HttpResponse:
             at=clock.now(),
             purchase_order=form.cleaned_data["purchase_order"],
             prices_seen=form.cleaned_data["prices_seen"],
+            settings_seen=form.cleaned_data["settings_seen"],
         )
     except NotForSale:
         return without_withdrawn_plans(request, basket)
     except PricesChanged as refusal:
         messages.error(request, str(refusal))
         return with_new_prices(request, basket, "ordering:review")
+    except SettingsChanged as refusal:
+        messages.warning(request, str(refusal))
+        return redirect("ordering:review")
     except SecondSubscription:
         return redirect("ordering:basket")  # which says so
     except StepMissing as refusal:
