@@ -200,6 +200,8 @@ def _prepaid(seen: _Seen, change: Change) -> ChangeCost:
     invoiced = paid_terms.invoiced_by(seen.seller, seen.one)
     ends_on = _end(seen, change)
     old, without = _owed(seen, invoiced, seen.subscription.plan_id, None, seen.one.ends_on)
+    if change.kind == ChangeKind.CANCEL:
+        without = [(term, charges) for term, charges in without if term.number in invoiced.begun]  # only that can be given back
     new, changed_to = _owed(seen, invoiced, plan_id, change, ends_on)
     open_starts = {term.days.start for term, _ in (*without, *changed_to) if term.used.end > seen.today}
     before, after = _charges_of(without, open_starts), _charges_of(changed_to, open_starts)

@@ -265,6 +265,15 @@ def test_a_prepaid_cancellation_gives_back_what_is_not_used(personas: Personas) 
     assert (at_end.credited, at_end.last_day) == (31, date(2026, 10, 31))
 
 
+def test_a_prepaid_cancellation_gives_back_nothing_that_was_not_invoiced(personas: Personas) -> None:
+    subscription = direct(personas, "prepaid", "31")
+    renew(subscription_id=subscription.pk, at=datetime(2026, 10, 1, 9, tzinfo=UTC))
+
+    found = cost(subscription, Change("cancel", ends_on=date(2026, 11, 1)), date(2026, 10, 20))  # November is near, not invoiced
+
+    assert (found.credited, found.due_now) == (0, 0)
+
+
 def test_use_is_not_known_before_but_when_it_is_invoiced_is(personas: Personas) -> None:
     subscription = subscribe(personas.direct_customer)
 
