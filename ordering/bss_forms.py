@@ -178,7 +178,8 @@ class CreateOrderForm(ServiceDetailsForm):
                 fields[name].help_text = f"{words} What you invoice {buyer}. Empty: as the price list says."
         if (plan := self.chosen_plan) is not None and plan.is_fixed:
             sold = offers([plan], buyer, on=self.on).get(plan.pk, [])
-            if not self.is_bound and sold and str(self["term_months"].value()) not in {str(one.term_months) for one in sold}:
+            chosen = str(self.get_initial_for_field(fields["term_months"], "term_months"))
+            if not self.is_bound and sold and chosen not in {str(one.term_months) for one in sold}:
                 self.initial["term_months"] = sold[0].term_months
             fields["term_months"].widget.choices = [
                 (one.term_months, term_label(one.currency, one.term_months, one.amounts.price)) for one in sold

@@ -26,6 +26,7 @@ else:
 EXECUTE = "ordering.execute_order"
 OVERRIDE = "ordering.override_price"
 SHOWN_CUSTOMERS = 20
+MATCHES = 200
 
 
 class CreatingPages(Base):
@@ -83,8 +84,9 @@ class CreatingPages(Base):
         words = request.GET.get("find", "").strip()[:100]
         found = Organization.objects.consumers().select_related("parent")
         if words:
-            by_person = found.filter(memberships__user__email__icontains=words).values("pk")
-            found = found.filter(pk__in=[*found.matching(words).values_list("pk", flat=True)[:200], *by_person[:200]])
+            by_person = found.filter(memberships__user__email__icontains=words)
+            ids = [pk for some in (found.matching(words), by_person) for pk in some.values_list("pk", flat=True)[:MATCHES]]
+            found = found.filter(pk__in=ids)
         customers = list(found.order_by("name", "pk")[: SHOWN_CUSTOMERS + 1])
         context: dict[str, Any] = {
             "form": form,

@@ -65,7 +65,7 @@ def facts_of_draft(order: Order, *, valid_until: date, at: datetime) -> dict[str
         "category": treated.category,
         "note": note_of(paper, buyer["language"]),
         "plans": [_plan(line) for line in lines],
-        "terms": [str(document) for document in newest_terms(at)],
+        "terms": [str(document) for document in newest_terms(order.buyer, at)],
     }
 
 
