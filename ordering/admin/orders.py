@@ -29,7 +29,7 @@ from ordering.admin.quotes import QuotePages
 from ordering.bss_forms import AssignForm, ReasonForm, ServiceDetailsForm
 from ordering.costs import of_sale
 from ordering.models import Order, OrderLine, TermsAcceptance
-from ordering.operations import assigning, drafts, gates, orders, prepayment
+from ordering.operations import amending, assigning, drafts, gates, orders, prepayment
 from ordering.queries import tracking
 from ordering.wording import cost_facts
 from provisioning.acronis.errors import AcronisError
@@ -339,6 +339,8 @@ def _to_do(order: Order) -> list[OrderLine]:
 def _preview(order: Order, line: OrderLine) -> dict[str, Any]:
     """Return what executing ``line`` would do at the vendor, or why nobody can say."""
     try:
+        if line.kind != OrderLine.Kind.NEW:
+            return {"line": line, "steps": amending.steps(line)}
         steps = steps_of_order(consumer=order.consumer, service_manager=line.plan.sold_through, wish=module_wishes.of_line(line))
     except (AcronisError, DomainError) as error:
         return {"line": line, "problem": str(error)}

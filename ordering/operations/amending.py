@@ -28,6 +28,8 @@ from ordering.operations import fitting, prepayment
 from ordering.queries import amendments as subject
 from provisioning.models import Service
 from provisioning.operations import rewishing
+from provisioning.operations.preview import Step, steps_of_plan, steps_of_quotas
+from provisioning.planning.actions import DeleteTenant
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +89,24 @@ def true_up(line: OrderLine, *, at: datetime) -> None:
         renewals.renew(subscription_id=_subscription_id(line), at=at)
     except DomainError as refusal:
         logger.warning("change not invoiced", extra={"order_line": line.pk, "reason": str(refusal)})
+
+
+def steps(line: OrderLine) -> list[Step]:
+    """
+    Return what carrying out the line would do at the vendor. Changes nothing.
+
+    :raises AcronisError: the vendor did not answer.
+    :raises DomainError: the plan cannot be made.
+    """
+    assert line.service is not None  # orderline_amends_a_subscription
+    match line.kind:
+        case OrderLine.Kind.QUANTITY:
+            return steps_of_quotas(service_id=line.service.pk, limits={}, quantity=line.quantity)
+        case OrderLine.Kind.PLAN:
+            return steps_of_plan(service_id=line.service.pk, wish=module_wishes.of_line(line))
+        case OrderLine.Kind.CANCEL if line.ends == OrderLine.Ends.NOW:
+            return [Step(DeleteTenant(line.service.tenant.vendor_name).sentence)]
+    return []
 
 
 # Steps: inside the caller's transaction

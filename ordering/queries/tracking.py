@@ -131,7 +131,7 @@ def order_progress(order: Order, *, reader: Organization | None = None) -> Order
         lines=[
             LineProgress(
                 line=line,
-                steps=[a for a in actions if a.tenant_id in tenants[line.pk] and a.started_at >= order.placed_at],
+                steps=[a for a in actions if a.tenant_id in tenants[line.pk] and _is_of(a, order)],
                 portal_url=provisioning.portal_url(line.plan.sold_through),
                 is_first_service=bool(line.login),
                 has_password=line.has_password,
@@ -201,6 +201,11 @@ def with_sign_in(lines: QuerySet[OrderLine]) -> QuerySet[Any]:
     """Add to each line whether its user gets in at the vendor by a password of ours (`has_password`)."""
     users = TenantUser.objects.filter(tenant=OuterRef("service__tenant"), activation=Activation.PASSWORD)
     return lines.annotate(has_password=Exists(users.filter(login=OuterRef("login"))))
+
+
+def _is_of(action: VendorAction, order: Order) -> bool:
+    """Whether something was done while the order was under way; what was done later is of other orders."""
+    return action.started_at >= order.placed_at and (order.completed_at is None or action.started_at <= order.completed_at)
 
 
 def _with_manager(order: Order) -> QuerySet[OrderLine]:

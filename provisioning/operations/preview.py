@@ -7,6 +7,7 @@ from accounts.models import Organization
 from common.errors import DomainError
 from provisioning import vendor
 from provisioning.acronis.client import Acronis
+from provisioning.acronis.types import VendorTenant
 from provisioning.models import Service, ServiceManager, Tenant
 from provisioning.observing import (
     Offer,
@@ -19,6 +20,7 @@ from provisioning.observing import (
     users_wish,
     wish_of,
 )
+from provisioning.operations.rewishing import PLAN_FIELDS
 from provisioning.operations.wishes import AlreadyServed, ServiceWish
 from provisioning.planning.actions import Action
 from provisioning.planning.choosing import ItemWish, items_for_customer, items_for_partner
@@ -96,7 +98,7 @@ def steps_of_quotas(*, service_id: int, limits: Mapping[str, Limit], quantity: i
     :raises AcronisError: the vendor did not answer.
     :raises DomainError: the plan cannot be made, or the service is not at the vendor yet.
     """
-    service = Service.objects.select_related("service_manager", "tenant__organization", "tenant__parent").get(pk=service_id)
+    service = _service(service_id)
     acronis = vendor.connect(service.service_manager)
     found = find_tenant(service.tenant, acronis)
     if found is None:
@@ -104,6 +106,32 @@ def steps_of_quotas(*, service_id: int, limits: Mapping[str, Limit], quantity: i
     said = {item.name: ItemWish(item.is_enabled, Limit(item.soft_quota, item.overage)) for item in service.items.all()}
     said |= {name: replace(said.get(name, ItemWish()), limit=limit) for name, limit in limits.items()}
     service.quantity = quantity
+    return _steps_of_items(service, said, acronis, found)
+
+
+def steps_of_plan(*, service_id: int, wish: ServiceWish) -> list[Step]:
+    """
+    Return the actions that the licensing models, items and quotas of another plan would take at the vendor. Changes nothing.
+
+    :raises AcronisError: the vendor did not answer.
+    :raises DomainError: the plan cannot be made, or the service is not at the vendor yet.
+    """
+    service = _service(service_id)
+    acronis = vendor.connect(service.service_manager)
+    found = find_tenant(service.tenant, acronis)
+    if found is None:
+        raise DomainError("The service is not at Acronis yet. It is created as it is wished then.")
+    for name in PLAN_FIELDS:
+        setattr(service, name, getattr(wish, name))
+    return _steps_of_items(service, wish.items, acronis, found)
+
+
+def _service(service_id: int) -> Service:
+    return Service.objects.select_related("service_manager", "tenant__organization", "tenant__parent").get(pk=service_id)
+
+
+def _steps_of_items(service: Service, said: Mapping[str, ItemWish], acronis: Acronis, found: VendorTenant) -> list[Step]:
+    """Return what it takes that the tenant has what ``service``, not saved, and ``said`` of single items entitle it to."""
     offer = Offer(service.service_manager, acronis)
     present = wish_of(service.tenant, offer)
     items = customer_items(offer, parent=parent_id(service.tenant), choice=choice_of(service, items=said))
