@@ -1,10 +1,12 @@
 """What a change is quoted at is what is billed after it, at every level of the sale."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from accounts.models import Organization
 from billing.models import InvoiceLine, Subscription
@@ -21,7 +23,7 @@ from common.periods import Period
 from provisioning.models import VendorOfferingItem
 from tests import factories
 from tests.billing.making import EDITION, GIB, STORAGE, move, rate_card, sold_at, subscribe, use
-from tests.billing.scenarios.scenes import bill
+from tests.billing.scenarios.scenes import bill, forgotten
 from tests.conftest import Personas
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +60,21 @@ CASES = [
     Case("cancel", date(2026, 10, 15), date(2026, 11, 20), "KWD", term=12, before=3),
     Case("cancel", date(2026, 10, 31), date(2026, 11, 15), "JPY"),
 ]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    start = draw(st.sampled_from([date(2026, 10, 1), date(2026, 10, 15), date(2026, 10, 31), date(2028, 1, 31)]))
+    return Case(
+        kind=draw(st.sampled_from(["quantity", "plan", "term", "cancel"])),
+        start=start,
+        day=start + timedelta(days=draw(st.integers(0, 100))),
+        currency=draw(st.sampled_from(["EUR", "JPY", "KWD"])),
+        term=draw(st.sampled_from([1, 3, 12])),
+        before=draw(st.integers(1, 9)),
+        after=draw(st.integers(1, 9)),
+        new_term=draw(st.sampled_from([1, 6, 24])),
+    )
 
 
 def sold(case: Case, *, share: str = "1") -> list[SoldPrice]:
@@ -129,6 +146,23 @@ def net_of(**which: Any) -> Decimal:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_next_invoice_of_a_postpaid_subscription_says_what_was_quoted(personas: Personas, case: Case) -> None:
+    _hold_postpaid(personas, case)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_renewing_a_prepaid_subscription_after_a_change_invoices_what_was_quoted(personas: Personas, case: Case) -> None:
+    _hold_prepaid(personas, case)
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=[Phase.generate])
+@given(case=cases(), is_prepaid=st.booleans())
+def test_whatever_changes_whenever_is_billed_as_it_was_quoted(personas: Personas, case: Case, *, is_prepaid: bool) -> None:
+    with forgotten():
+        (_hold_prepaid if is_prepaid else _hold_postpaid)(personas, case)
+
+
+def _hold_postpaid(personas: Personas, case: Case) -> None:
+    """Bill the month of a change, and hold what is billed against what was quoted."""
     subscription = begun(personas, case, "postpaid_fixed")
     change = change_of(case, subscription)
     month = Period.month_of(case.day)
@@ -148,8 +182,8 @@ def test_the_next_invoice_of_a_postpaid_subscription_says_what_was_quoted(person
         assert (quote.due_now, quote.credited, quote.currency) == (0, 0, lines[0].invoice.currency)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_renewing_a_prepaid_subscription_after_a_change_invoices_what_was_quoted(personas: Personas, case: Case) -> None:
+def _hold_prepaid(personas: Personas, case: Case) -> None:
+    """Renew after a change, and hold what is invoiced more or given back against what was quoted."""
     subscription = begun(personas, case, "prepaid")
     change = change_of(case, subscription)
     renew(subscription_id=subscription.pk, at=case.at)
