@@ -26,7 +26,8 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm
 
 import accounts.invitation_admin
-import accounts.token_admin  # noqa: F401  register their pages
+import accounts.token_admin
+import accounts.webhook_admin  # noqa: F401  register their pages
 from accounts import acting_as, operations
 from accounts.acting_as_admin import latest_of
 from accounts.bss_forms import OrganizationForm, PersonAddForm, PersonForm

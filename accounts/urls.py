@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from accounts import token_views
+from accounts import token_views, webhook_views
 from accounts.views import acting_as, customers, invitations, organization, people, sign_up
 
 app_name = "accounts"
@@ -23,6 +23,15 @@ urlpatterns = [
     path("organization/api-tokens/", token_views.tokens, name="tokens"),
     path("organization/api-tokens/add/", token_views.add_token, name="add_token"),
     path("organization/api-tokens/<str:prefix>/revoke/", token_views.revoke_token, name="revoke_token"),
+    path("organization/webhooks/", webhook_views.webhook_list, name="webhooks"),
+    path("organization/webhooks/add/", webhook_views.add_webhook, name="add_webhook"),
+    path("organization/webhooks/<int:pk>/", webhook_views.webhook, name="webhook"),
+    path("organization/webhooks/<int:pk>/edit/", webhook_views.edit_webhook, name="edit_webhook"),
+    path("organization/webhooks/<int:pk>/secret/", webhook_views.renew_webhook_secret, name="renew_webhook_secret"),
+    path("organization/webhooks/<int:pk>/delete/", webhook_views.delete_webhook, name="delete_webhook"),
+    path("organization/webhooks/<int:pk>/test/", webhook_views.test_webhook, name="test_webhook"),
+    path("organization/webhooks/deliveries/<int:pk>/", webhook_views.webhook_delivery, name="webhook_delivery"),
+    path("organization/webhooks/deliveries/<int:pk>/again/", webhook_views.resend_webhook_delivery, name="resend_webhook_delivery"),
     path("customers/", customers.customers, name="customers"),
     path("customers/add/", customers.add_customer, name="add_customer"),
     path("customers/export/", customers.export_customers, name="export_customers"),

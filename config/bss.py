@@ -128,6 +128,8 @@ SECTIONS: dict[str, list[Entry]] = {
         _list("Memberships", "group", "accounts.membership"),
         _list("Invitations", "mail", "accounts.invitation"),
         _list("API tokens", "vpn_key", "accounts.apitoken"),
+        _list("Webhooks", "webhook", "accounts.webhookendpoint"),
+        _list("Deliveries of webhooks", "outgoing_mail", "accounts.webhookdelivery"),
         _list("Acting as customers", "supervisor_account", "accounts.actingas"),
     ],
     "Services": [
