@@ -176,6 +176,8 @@ _TABLE: Final[dict[str, tuple[str, ...]]] = {
         "{amount} e fino a {above} in più",
         "{amount} en tot {above} daarboven",
     ),
+    "unlimited": ("unlimited", "unbegrenzt", "illimité", "ilimitado", "illimitato", "onbeperkt"),
+    "without_limit": ("Without limit", "Ohne Begrenzung", "Sans limite", "Sin límite", "Senza limiti", "Zonder limiet"),
     "overage_costs": (
         "Storage above the quota costs {price} per GB and month, excl. VAT.",
         "Speicher über dem Kontingent kostet {price} je GB und Monat, zzgl. USt.",

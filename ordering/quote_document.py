@@ -12,6 +12,8 @@ from billing.documents.fonts import BOLD, PLAIN
 from billing.documents.layout import Layout
 from billing.documents.sheets import LEADING, LEFT, RIGHT, TEXT, wrap
 from catalog.models import Plan
+from ordering.module_wishes import Included
+from ordering.templatetags.quotas import UNLIMITED, with_quota, without_quota
 
 
 def quote_pdf(facts: Mapping[str, Any]) -> bytes:
@@ -60,13 +62,20 @@ class QuoteLayout(Layout):
         if not plan["included"]:
             return
         sheets = self.sheets
-        if not sheets.fits(TEXT * LEADING * (len(plan["included"]) + 2)):
+        included = [Included(*told) for told in plan["included"]]
+        said = [f"{one.label}: {self._amount(one)}" for one in with_quota(included)]
+        if names := without_quota(included):
+            said.append(f"{self.words['without_limit']}: {', '.join(names)}")
+        if not sheets.fits(TEXT * LEADING * (len(said) + 3)):
             sheets.turn()
         sheets.write(f"{self.words['included']}: {plan['plan']}", face=BOLD, size=11)
-        for label, amount, above in plan["included"]:
-            words = self.words.say("up_to_above", amount=amount, above=above) if above else amount
-            sheets.write(f"{label}: {words}")
+        for words in said:
+            sheets.write(words)
         sheets.y -= 10
+
+    def _amount(self, one: Included) -> str:
+        amount = self.words["unlimited"] if one.amount == UNLIMITED else one.amount
+        return self.words.say("up_to_above", amount=amount, above=one.above) if one.above else amount
 
     def _billed(self, plan: Mapping[str, Any]) -> list[str]:
         words = self.words

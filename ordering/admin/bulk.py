@@ -145,6 +145,7 @@ class BulkActions(Base):
                 act(order)
             except DomainError as refusal:
                 refused.append(f"{order}: {refusal}")
+        _tell_of_gone(request, chosen)
         went = len(chosen) - len(refused)
         if went:
             messages.success(request, f"{went} {'order' if went == 1 else 'orders'} {done}.")
@@ -152,6 +153,16 @@ class BulkActions(Base):
             messages.error(request, f"{len(refused)} not: {' '.join(refused[:SAID_REFUSALS])}")
         if len(refused) > SAID_REFUSALS:
             messages.error(request, f"{len(refused) - SAID_REFUSALS} more were refused; look at them one by one.")
+
+
+def _tell_of_gone(request: HttpRequest, chosen: list[Order]) -> None:
+    """Say how many were chosen that have left the list since: somebody else was faster, or the same form came twice."""
+    if request.POST.get("select_across") == "1":
+        return
+    gone = set(request.POST.getlist(ACTION_CHECKBOX_NAME)) - {str(order.pk) for order in chosen}
+    if gone:
+        are, them = ("is", "it") if len(gone) == 1 else ("are", "them")
+        messages.warning(request, f"{len(gone)} {are} not in this list any more; nothing was done to {them}.")
 
 
 def _chosen(queryset: QuerySet[Order]) -> list[Order]:

@@ -18,7 +18,7 @@ STATES = {**STATE_COLOURS, "held": "danger"}
 class OrderLedger(Ledger):
     """What both lists of orders share."""
 
-    list_select_related = ("consumer", "buyer", "placed_by", "api_token", "assigned_to")
+    list_select_related: tuple[str, ...] = ("consumer", "buyer", "placed_by", "api_token", "assigned_to")
     search_fields = (
         "number__istartswith",
         "consumer__number__iexact",

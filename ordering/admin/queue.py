@@ -8,6 +8,7 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern
+from django.utils.html import format_html
 from django.utils.timesince import timesince
 from unfold.decorators import display
 
@@ -53,7 +54,8 @@ class TabFilter(admin.SimpleListFilter):
 
 @admin.register(OrderToExecute)
 class OrderToExecuteAdmin(BulkActions, OrdersAsFile, OrderLedger):
-    list_display = ("number", "status_label", "why", "age", "consumer", "reseller", "product", "source", "assigned")
+    list_display = ("number", "status_label", "why", "age", "customer", "product", "source", "assigned")
+    list_select_related = (*OrderLedger.list_select_related, "consumer__parent")
     list_filter = (TabFilter, AssignedFilter, "source", ResellerFilter)
     list_before_template = "admin/ordering/_queue_tools.html"
     ordering = ("placed_at", "pk")
@@ -114,6 +116,12 @@ class OrderToExecuteAdmin(BulkActions, OrdersAsFile, OrderLedger):
         if missing:
             return f"Missing: {', '.join(missing)}"
         return "Not placed yet" if order.status == Order.Status.DRAFT else "Ready to execute"
+
+    @display(description="customer", ordering="consumer__name")
+    def customer(self, order: Order) -> str:
+        return format_html(
+            "{}<br>{}", order.consumer.name, f"of {order.consumer.reseller}" if order.consumer.reseller else "direct"
+        )
 
     @display(description="age", ordering="-placed_at")
     def age(self, order: Order) -> str:
