@@ -83,5 +83,5 @@ def nav_link(context: RequestContext, label: str, url: str, *sections: str, coun
     path = context.request.path
     inside = path == url or any(path.startswith(start) for start in (*sections, url) if start != "/")
     current = SafeString(' aria-current="page"') if inside else ""
-    waiting = format_html(' <span class="count-of">{}</span>', count) if count else ""
+    waiting = format_html('&nbsp;<span class="count">{}</span>', count) if count else ""
     return format_html('<a class="nav-item" href="{}"{}>{}{}</a>', url, current, label, waiting)

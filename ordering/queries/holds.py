@@ -90,7 +90,7 @@ def hold_of(order: Order, *, at: datetime) -> Hold | None:
     :param order: with its ``buyer`` and ``consumer__parent`` as they are now.
     """
     if needs_approval(order):
-        return Hold(Order.HeldFor.APPROVAL, f"{order.consumer.reseller} approves what its customers order.")
+        return Hold(Order.HeldFor.APPROVAL, _asked_for(order.consumer.reseller))
     for debtor, held_for in _limits(order):
         room = room_of(order, debtor, at=at)
         if room is not None and not room.is_enough:
@@ -109,7 +109,8 @@ def why_it_waits(order: Order, reader: Organization | None) -> list[str]:
     reseller = order.consumer.reseller
     if order.held_for == Order.HeldFor.APPROVAL:
         if reader is not None and reader == reseller:
-            return ["This order waits for your approval.", order.held_because]
+            is_asked_for = order.held_because == _asked_for(reader)
+            return ["This order waits for your approval.", *([] if is_asked_for else [order.held_because])]
         return [order.held_because, f"{reseller} was asked and decides; you get a mail."]
     if reader is not None and reseller is not None and reader == order.consumer:
         return [f"{reseller} has something to settle before this order can begin. You need not do anything; you get a mail."]
@@ -193,6 +194,10 @@ def first_cost(line: OrderLine, debtor: Organization) -> Decimal:
     if line.kind == OrderLine.Kind.NEW:
         return ahead + price.amounts.setup_fee * line.quantity
     return ahead - _present_cost(line, debtor)
+
+
+def _asked_for(reseller: Organization | None) -> str:
+    return f"{reseller} approves what its customers order."
 
 
 def _limits(order: Order) -> list[tuple[Organization, Order.HeldFor]]:

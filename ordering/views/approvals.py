@@ -42,11 +42,13 @@ def show(request: MemberRequest, number: str) -> HttpResponse:
     if not _waits(order):
         return redirect("ordering:order", number=number)
     reader = request.acting.organization
+    room = holds.room_of(order, order.consumer, at=clock.now())
     context: dict[str, Any] = {
         "order": order,
         "progress": tracking.order_progress(order, reader=reader),
         "why": holds.why_it_waits(order, reader),
-        "room": holds.room_of(order, order.consumer, at=clock.now()),
+        "room": room,
+        "is_over": room is not None and not room.is_enough and room.sentence != order.held_because,
         "time_zone": reader.time_zone,
     }
     return TemplateResponse(request, "ordering/approval.html", context)
