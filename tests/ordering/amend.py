@@ -103,7 +103,7 @@ def running(shop: Shop, acronis: LocalAcronis, *, consumer: Organization | None 
     converging.converge(service.tenant_id, clock=lambda: AT)
     service = Service.objects.select_related("tenant__parent", "service_manager").get(pk=service.pk)
     reader, by = (p.direct_customer, p.dora) if consumer is None else (p.reseller, p.alice)
-    return Running(shop, acronis, _started(service, shop.plan), reader, by)
+    return Running(shop, acronis, started(service, shop.plan), reader, by)
 
 
 def execute(line: OrderLine, *, at: datetime = LATER) -> OrderLine:
@@ -147,10 +147,11 @@ def subscribed(plan: Plan, consumer: Organization, *, quantity: int = 1, term_mo
     service.save()
     for name, item in wish.items.items():
         service.items.create(name=name, soft_quota=item.limit.soft, overage=item.limit.overage)
-    return _started(service, plan, quantity=quantity, term_months=term_months)
+    return started(service, plan, quantity=quantity, term_months=term_months)
 
 
-def _started(service: Service, plan: Plan, *, quantity: int = 1, term_months: int = 1) -> Subscription:
+def started(service: Service, plan: Plan, *, quantity: int = 1, term_months: int = 1) -> Subscription:
+    """Return the subscription of a service, sold at `AT` at the prices of then."""
     consumer = service.organization
     today = local_date(AT, consumer)
     prices = sold_prices(plan, term_months=term_months, consumer=consumer, on=today) if plan.is_fixed else []
