@@ -16,14 +16,15 @@ from django.views.decorators.http import require_safe
 from accounts.access import member_required
 from accounts.acting import acting_membership
 from accounts.models import Membership, Organization
+from billing import services_asked
 from billing.models import Invoice, Subscription
 from billing.queries import services as queries
+from billing.queries.next_invoice import next_invoice
 from common import clock
 from provisioning import queries as provisioning
 from provisioning.models import Hold, ServiceManager
 
 PAGE_LENGTH = 50
-LONGEST_SEARCH = 100
 INVOICES_SHOWN = 24
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]+)?")
 
@@ -31,20 +32,25 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]+)?")
 @member_required
 @require_safe
 def services(request: HttpRequest) -> HttpResponse:
-    """List services; ``q`` finds them by product, number, consumer's name or consumer's number."""
-    words = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH]
-    rows = visible_services(request)
-    if words:
-        rows = rows.filter(
-            Q(plan_name__icontains=words)
-            | Q(number__iexact=words)
-            | Q(consumer__name__icontains=words)
-            | Q(consumer__number__iexact=words)
-        )
-    page = Paginator(rows.order_by("consumer__name", "-pk"), PAGE_LENGTH).get_page(request.GET.get("page"))
+    """
+    List services: ``q`` finds them by product, number, consumer's name or number, ``state`` and ``customer`` narrow them, ``sort``
+    orders them; ``export=csv`` gives all of them as a file.
+    """
+    asked = services_asked.read(request.GET)
+    rows = asked.rows(visible_services(request))
+    if request.GET.get("export") == "csv":
+        return _export(request, rows)
+    page = Paginator(rows, PAGE_LENGTH).get_page(request.GET.get("page"))
     sold = _sold(request, page.object_list)
-    with_prices = [(one, sold.get(one.pk)) for one in page]
-    return TemplateResponse(request, "billing/services.html", {"page": page, "rows": with_prices, "words": words})
+    context = {
+        "page": page,
+        "rows": [(one, sold.get(one.pk)) for one in page],
+        "asked": asked,
+        "states": services_asked.STATES.items(),
+        "orders": [(key, label) for key, (label, _) in services_asked.ORDERS.items()],
+        "customers": _customers(request),
+    }
+    return TemplateResponse(request, "billing/services.html", context)
 
 
 @member_required
@@ -55,10 +61,12 @@ def service(request: HttpRequest, number: str) -> HttpResponse:
     subscription = get_object_or_404(visible_services(request), number=number)
     one, tenant = subscription.service, subscription.service.tenant
     invoices = Invoice.objects.visible_to(request.user).issued().filter(lines__subscription=subscription).distinct()
+    sold = _sold(request, [subscription]).get(subscription.pk)
     context = {
         **live_facts(subscription),
         "service": one,
-        "sold": _sold(request, [subscription]).get(subscription.pk),
+        "sold": sold,
+        "next_invoice": next_invoice(subscription, sold, at=clock.now()),
         "sign_in": queries.sign_in(tenant),
         "quotas": queries.quotas(one),
         "portal_url": provisioning.portal_url(one.service_manager),
@@ -98,9 +106,25 @@ def visible_services(request: HttpRequest) -> QuerySet[Subscription]:
     return (
         Subscription.objects.visible_to(request.user)
         .filter(Q(consumer=organization) | Q(consumer__parent=organization))
-        .select_related("consumer__parent", "service__tenant", "service__service_manager")
+        .select_related("consumer__parent", "plan__product_group", "service__tenant", "service__service_manager")
         .annotate(is_suspended=Exists(is_suspended))
     )
+
+
+def _export(request: HttpRequest, rows: QuerySet[Subscription]) -> HttpResponse:
+    services = list(rows)
+    sold = _sold(request, services)
+    name = f"services-{_organization(request).number}.csv"
+    return HttpResponse(
+        services_asked.services_csv((one, sold.get(one.pk)) for one in services),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _customers(request: HttpRequest) -> QuerySet[Organization]:
+    """The customers a reseller can narrow the list to: those that have, or had, a service."""
+    return _organization(request).children.filter(subscriptions__isnull=False).distinct().order_by("name", "pk")
 
 
 def _sold(request: HttpRequest, subscriptions: Iterable[Subscription]) -> dict[int, queries.Sold]:
