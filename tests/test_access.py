@@ -64,6 +64,7 @@ DOORS = {
     "/partner/plans/": PANEL,
     "/partner/plans/export/": PANEL,
     "/partner/marketplace/": PANEL,
+    "/partner/terms/": PANEL,
     "/partner/plans/P100/": OF_ALICE,
     "/partner/plans/P100/order-urls/": OF_ALICE,
     "/m/alster/": EVERYBODY,

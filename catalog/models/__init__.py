@@ -9,7 +9,7 @@ from catalog.models.partners import HIGHEST_MARKUP_PERCENT, Marketplace, Partner
 from catalog.models.plans import FIXED_MODELS, Plan, PlanQuerySet
 from catalog.models.prices import PlanPrice, PlanPriceQuerySet, Term
 from catalog.models.shelves import Product, ProductGroup, ProductType, Tax, Venture
-from catalog.models.terms import TermsDocument
+from catalog.models.terms import TermsDocument, TermsDocumentQuerySet
 
 __all__ = [
     "FIXED_MODELS",
@@ -36,5 +36,6 @@ __all__ = [
     "Tax",
     "Term",
     "TermsDocument",
+    "TermsDocumentQuerySet",
     "Venture",
 ]

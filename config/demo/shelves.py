@@ -44,7 +44,14 @@ FIXED = "Backup 50 GB"
 def make_catalogue(manager: ServiceManager, at: datetime) -> tuple[Plan, Plan]:
     """Make what is missing of the shelves and return the plan that is paid by use and the one of fixed price."""
     TermsDocument.objects.get_or_create(
-        title="Acronis Terms of Use", version="2026-01", defaults={"text": TERMS, "published_at": at}
+        title="Acronis Terms of Use",
+        version="2026-01",
+        defaults={"issuer": TermsDocument.Issuer.VENDOR, "text": TERMS, "published_at": at},
+    )
+    TermsDocument.objects.get_or_create(
+        title="Terms of Service",
+        version="2026-01",
+        defaults={"issuer": TermsDocument.Issuer.SELLER, "text": OWN_TERMS, "published_at": at},
     )
     venture, group = _venture(at), _group()
     by_use = Plan.objects.filter(product_group=group, name=BY_USE).first() or _plan_by_use(venture, group, manager, at)
@@ -200,6 +207,13 @@ billed on the first day of the next one."""
 FIXED_WORDS = """Backup and recovery for a small office, with file sync and share. You know the price before the month begins; the \
 storage is limited, so nothing surprises you."""
 
+OWN_TERMS = """We deliver the service you order, and help you on working days from 8 to 18 o'clock.
+
+We invoice as the page of each product says; invoices are due within the days printed on them. Where one is not paid after our
+reminders, the service is suspended until it is.
+
+You cancel as your plan says. Your data stay yours; fetch them before the service ends.
+"""
 TERMS = """These terms cover your use of Acronis Cyber Protect Cloud.
 
 1. The service is provided by Acronis and sold to you by your seller.
