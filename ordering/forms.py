@@ -232,11 +232,6 @@ class TermsForm(forms.Form):
             )
 
     @property
-    def rows(self) -> list[tuple[TermsDocument, forms.BoundField]]:
-        """Each document with its tick."""
-        return [(document, self[f"document-{document.pk}"]) for document in self.documents]
-
-    @property
     def ticked(self) -> list[int]:
         return [document.pk for document in self.documents if self.cleaned_data.get(f"document-{document.pk}")]
 

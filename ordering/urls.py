@@ -24,6 +24,7 @@ urlpatterns = [
     path("orders/", orders.index, name="orders"),
     path("orders/<str:number>/", orders.show, name="order"),
     path("orders/<str:number>/progress/", orders.progress, name="progress"),
+    path("orders/<str:number>/terms/<int:pk>/", orders.accepted_terms, name="accepted_terms"),
     path("orders/<str:number>/retry/", orders.retry, name="retry"),
     path("orders/<str:number>/cancel/", orders.cancel, name="cancel"),
     path("orders/<str:number>/login-check/", orders.check_login, name="check_login_of_order"),

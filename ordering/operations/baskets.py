@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts import operations as accounts
 from accounts.models import Organization, User, local_date
-from catalog.models import Plan, Term
+from catalog.models import Plan, Term, TermsDocument
 from catalog.queries.offers import Offer, offers
 from common.errors import DomainError, FieldRefused
 from ordering.costs import as_told
@@ -18,6 +18,7 @@ from ordering.operations import refusals
 from ordering.queries import checkouts
 from ordering.queries.checkouts import Step
 from ordering.queries.items import Item
+from ordering.queries.terms import accepted_before
 from ordering.wording import changed_price
 from provisioning.models import FileSyncModel, ProtectionModel, ServiceManager, TenantUser
 from provisioning.operations import logins
@@ -173,12 +174,12 @@ def accept_terms(*, basket_id: int, documents: Collection[int], by: User, addres
     What was accepted for this basket before stays as it was.
 
     :raises FieldRefused: a document was not ticked; the field is ``document-<id>``.
+    :raises OnlyInPerson: a member of staff acts as ``by``.
     :raises DomainError: no terms of use are published, so nothing can be ordered.
     """
     basket = _open_basket(basket_id)
-    newest = list(checkouts.newest_terms(at))
-    if not newest:
-        raise DomainError("The terms of use are not published yet. Please contact us; ordering is not possible before.")
+    refusals.check_accepts_in_person(by)
+    newest = _newest_terms(basket, at)
     for document in newest:
         if document.pk not in documents:
             raise FieldRefused(f"document-{document.pk}", f"Accept the {document.title} to go on.")
@@ -186,6 +187,30 @@ def accept_terms(*, basket_id: int, documents: Collection[int], by: User, addres
         TermsAcceptance.objects.get_or_create(
             basket=basket, document=document, defaults={"person": by, "accepted_at": at, "address": address}
         )
+    basket.terms_accepted_at = at
+    basket.save(update_fields=["terms_accepted_at"])
+
+
+@transaction.atomic(durable=True)
+def rely_on_accepted_terms(*, basket_id: int, person: User, at: datetime) -> None:
+    """
+    Go on with what the buyer has accepted before, where a member of staff acts as ``person``; nothing new is accepted.
+
+    Person, time and address are those of the latest acceptance of the very same version. Repeated, nothing.
+
+    :raises OnlyInPerson: the buyer has not accepted the newest version of a document.
+    :raises DomainError: no terms of use are published, so nothing can be ordered.
+    """
+    basket = _open_basket(basket_id)
+    newest = _newest_terms(basket, at)
+    before = accepted_before(basket.buyer, newest)
+    for document in newest:
+        if document.pk not in before:
+            raise refusals.only_in_person(person)
+    for document in newest:
+        earlier = before[document.pk]
+        known = {"person": earlier.person, "accepted_at": earlier.accepted_at, "address": earlier.address}
+        TermsAcceptance.objects.get_or_create(basket=basket, document=document, defaults=known)
     basket.terms_accepted_at = at
     basket.save(update_fields=["terms_accepted_at"])
 
@@ -272,6 +297,13 @@ def check_complete(state: checkouts.Checkout) -> None:
 
 
 # Steps: inside the caller's transaction
+
+
+def _newest_terms(basket: Basket, at: datetime) -> list[TermsDocument]:
+    newest = list(checkouts.newest_terms(basket.buyer, at))
+    if not newest:
+        raise DomainError("The terms of use are not published yet. Please contact us; ordering is not possible before.")
+    return newest
 
 
 def _open_basket(basket_id: int) -> Basket:

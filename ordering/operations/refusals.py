@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection
 
+from accounts.models import User
 from catalog.models import Plan, Term
 from catalog.queries.offers import Offer
 from common.errors import DomainError, FieldRefused
@@ -44,6 +45,10 @@ class StepMissing(DomainError):
         self.step = step
 
 
+class OnlyInPerson(DomainError):
+    """Nobody does this in somebody else's name."""
+
+
 class NotReady(DomainError):
     """The order does not say everything the vendor needs."""
 
@@ -57,6 +62,19 @@ def check_quantity(plan: Plan, quantity: int) -> None:
     """
     if not 1 <= quantity <= largest_quantity(plan):
         raise FieldRefused("quantity", quantity_sentence(plan))
+
+
+def check_accepts_in_person(person: User) -> None:
+    """
+    :raises OnlyInPerson: a member of staff acts as ``person``; terms of use bind whoever reads and accepts them.
+    """
+    if person.stands_for is not None:
+        raise only_in_person(person)
+
+
+def only_in_person(person: User) -> OnlyInPerson:
+    words = f"Only {person} can accept the terms of use. Ask {person} to sign in and accept them; the basket stays as it is."
+    return OnlyInPerson(words)
 
 
 def quantity_sentence(plan: Plan) -> str:

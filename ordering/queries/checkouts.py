@@ -16,7 +16,7 @@ from common.periods import add_months
 from ordering.costs import Cost, fingerprint
 from ordering.models import Basket, Order, OrderLine, TermsAcceptance
 from ordering.queries.items import Item, items_of
-from provisioning.models import Service, TenantUser
+from provisioning.models import Service, ServiceManager, TenantUser
 
 # Countries that have no postal codes (Universal Postal Union, postal addressing systems); everywhere else one is asked for.
 # fmt: off
@@ -118,7 +118,7 @@ class Checkout(Summary):
     """How far a basket has come."""
 
     terms: Sequence[TermsDocument]
-    """The newest published version of each document."""
+    """The newest published version of each document of the vendor and of the buyer's seller."""
     accepted_terms: frozenset[int]
 
     @property
@@ -153,10 +153,9 @@ class Checkout(Summary):
         return step in way and way.index(step) <= way.index(self.missing)
 
 
-def newest_terms(at: datetime) -> QuerySet[TermsDocument]:
-    """The newest version of each document that is published at ``at``."""
-    published = TermsDocument.objects.filter(published_at__lte=at)
-    return published.order_by("title", "-published_at", "-pk").distinct("title")
+def newest_terms(buyer: Organization, at: datetime) -> QuerySet[TermsDocument]:
+    """The newest version of each document that ``buyer`` accepts at ``at``: the vendor's and its seller's."""
+    return TermsDocument.objects.applying_to(buyer, at).select_related("reseller")
 
 
 def missing_billing_fields(organization: Organization) -> list[str]:
@@ -186,7 +185,7 @@ def summary(basket: Basket, *, at: datetime) -> Summary:
 def checkout(basket: Basket, *, at: datetime) -> Checkout:
     """Return how far ``basket``, whose buyer and consumer are loaded, has come: `summary` and one query."""
     acceptances = TermsAcceptance.objects.filter(basket=basket, document=OuterRef("pk"))
-    terms = list(newest_terms(at).annotate(is_accepted=Exists(acceptances)))
+    terms = list(newest_terms(basket.buyer, at).annotate(is_accepted=Exists(acceptances)))
     accepted = frozenset(document.pk for document in terms if document.is_accepted)
     return Checkout(**_summary(basket, at), terms=terms, accepted_terms=accepted)
 
@@ -198,6 +197,13 @@ def is_served(consumer: Organization, service_manager_ids: Sequence[int]) -> boo
         kind=OrderLine.Kind.NEW, order__consumer=consumer, plan__service_manager__in=service_manager_ids
     )
     return live.exists() or ordered.exists()
+
+
+def without_user(consumer: Organization, plans: Sequence[Plan]) -> list[ServiceManager]:
+    """Return the service managers of ``plans`` at which ``consumer`` has no user yet, so that login and e-mail are needed there."""
+    users = TenantUser.objects.live().filter(tenant__organization=consumer, service_manager=OuterRef("pk"))
+    managers = ServiceManager.objects.filter(pk__in={plan.sold_through_id for plan in plans})
+    return list(managers.filter(~Exists(users)).order_by("pk"))
 
 
 def login_is_known(login: str, service_manager_ids: Sequence[int], *, but_for: Order | None = None) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
@@ -23,9 +22,10 @@ from ordering.operations.refusals import NotForSale, PricesChanged, SecondSubscr
 from ordering.queries import checkouts
 from ordering.queries.checkouts import Checkout, Step
 from ordering.queries.items import with_included
+from ordering.queries.terms import Reading, readings
 from ordering.views.basket import after_ordering, is_of_another_basket, open_basket, with_new_prices, without_withdrawn_plans
 from ordering.views.logins import awaiting, posted_details, suggestions_after, taken_up
-from ordering.views.requests import MemberRequest
+from ordering.views.requests import MemberRequest, address_of
 from provisioning.models import Activation
 
 BILLING_FIELDS = list(BillingForm.base_fields)
@@ -56,18 +56,21 @@ def step_of_checkout(step: Step) -> Callable[[Callable[..., HttpResponse]], Call
 
 @step_of_checkout(Step.TERMS)
 def terms(request: MemberRequest, state: Checkout) -> HttpResponse:
-    """1: the terms of use, each accepted by a tick."""
+    """1: the terms of use, each accepted by a tick. Staff who act as the buyer's person accept nothing."""
+    if request.acting_as is not None:
+        return _terms_while_acting(request, state)
     form = TermsForm(posted(request), documents=state.terms, accepted=state.accepted_terms)
     if request.method == "POST" and form.is_valid():
         try:
             baskets.accept_terms(
-                basket_id=state.basket.pk, documents=form.ticked, by=request.user, address=_address(request), at=clock.now()
+                basket_id=state.basket.pk, documents=form.ticked, by=request.user, address=address_of(request), at=clock.now()
             )
         except DomainError as refusal:
             form.add_error(None, str(refusal))
         else:
             return _go_on(request)
-    return TemplateResponse(request, "ordering/terms.html", _context(state, Step.TERMS, form))
+    ticks = [(reading, form[f"document-{reading.document.pk}"]) for reading in _readings(state)]
+    return TemplateResponse(request, "ordering/terms.html", {**_context(state, Step.TERMS, form), "rows": ticks})
 
 
 @step_of_checkout(Step.BILLING)
@@ -147,7 +150,7 @@ def _place_order(request: MemberRequest) -> HttpResponse:
         order = orders.submit_order(
             basket_id=basket.pk,
             by=request.user,
-            address=_address(request),
+            address=address_of(request),
             at=clock.now(),
             purchase_order=form.cleaned_data["purchase_order"],
             prices_seen=form.cleaned_data["prices_seen"],
@@ -175,6 +178,24 @@ def _place_order(request: MemberRequest) -> HttpResponse:
     return redirect("ordering:order", number=order.number)
 
 
+def _terms_while_acting(request: MemberRequest, state: Checkout) -> HttpResponse:
+    """Show the terms, and go on with what the buyer has accepted before; there is nothing to tick."""
+    if request.method == "POST":
+        try:
+            baskets.rely_on_accepted_terms(basket_id=state.basket.pk, person=request.user, at=clock.now())
+        except DomainError as refusal:
+            messages.error(request, str(refusal))
+            return redirect("ordering:terms")
+        return _go_on(request)
+    found = _readings(state)
+    facts = {"rows": [(reading, None) for reading in found], "may_go_on": all(reading.was_accepted for reading in found)}
+    return TemplateResponse(request, "ordering/terms_while_acting.html", {**_context(state, Step.TERMS, None), **facts})
+
+
+def _readings(state: Checkout) -> list[Reading]:
+    return readings(list(state.terms), accepted=state.accepted_terms, buyer=state.basket.buyer, at=clock.now())
+
+
 def _go_on(request: MemberRequest) -> HttpResponse:
     """Go to the first step that is missing now; after a change on the way back, that is the review again."""
     basket = open_basket(request)
@@ -193,8 +214,3 @@ def _first_user(request: MemberRequest, basket: Basket) -> dict[str, str]:
     own = basket.buyer.kind == Organization.Kind.CUSTOMER
     before = {"login": basket.login, "email": basket.email or (request.user.email if own else "")}
     return {**before, **taken_up(request)}
-
-
-def _address(request: MemberRequest) -> str:
-    """The person's network address; which proxies are believed is decided in one place, allauth's settings."""
-    return str(get_adapter(request).get_client_ip(request))

@@ -4,10 +4,10 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Prefetch
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import buyer_required, member_required
 from accounts.models import Organization
@@ -18,6 +18,7 @@ from ordering.forms import OrderFilterForm, ServiceDetailsForm
 from ordering.models import Order, OrderLine, OrderQuerySet
 from ordering.operations import orders, prepayment
 from ordering.queries import holds, tracking
+from ordering.queries.terms import acceptances_of
 from ordering.views.logins import answer_about, posted_details, suggestions_after, taken_up
 from ordering.views.requests import MemberRequest
 from provisioning.models import TenantUser
@@ -45,6 +46,19 @@ def show(request: MemberRequest, number: str) -> HttpResponse:
     """Show one order, with each step at the vendor."""
     order = _order(request, number)
     return TemplateResponse(request, "ordering/order.html", _progress_of(request, order))
+
+
+@member_required
+@require_safe
+def accepted_terms(request: MemberRequest, number: str, pk: int) -> HttpResponse:
+    """Show the words of terms that were accepted with an order, to be read again or printed by whoever ordered."""
+    order = _order(request, number)
+    if order.buyer_id != request.acting.organization_id:
+        raise Http404
+    acceptance = get_object_or_404(acceptances_of(order), document=pk)
+    zone = request.acting.organization.time_zone
+    context = {"order": order, "acceptance": acceptance, "document": acceptance.document, "time_zone": zone}
+    return TemplateResponse(request, "ordering/accepted_terms.html", context)
 
 
 @member_required
@@ -161,4 +175,5 @@ def _progress_of(request: MemberRequest, order: Order) -> dict[str, object]:
         "may_correct": may_change and bool(tracking.lines_with_open_details(order)),
         "may_cancel": may_change and not any(each.line.status == OrderLine.Status.COMPLETED for each in progress.lines),
         "time_zone": acting.organization.time_zone,
+        "acceptances": acceptances_of(order) if order.buyer_id == acting.organization_id else [],
     }

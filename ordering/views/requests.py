@@ -4,7 +4,7 @@ from allauth.account.adapter import get_adapter
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
-from accounts.models import Membership, User
+from accounts.models import ActingAs, Membership, User
 
 
 class MemberRequest(HttpRequest):
@@ -12,6 +12,7 @@ class MemberRequest(HttpRequest):
 
     user: User
     acting: Membership
+    acting_as: ActingAs | None
     htmx: HtmxDetails
 
 
