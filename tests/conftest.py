@@ -1,6 +1,8 @@
 """The database of the run, the people of the house, and the vendor in process."""
 
 import gc
+import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +19,11 @@ from accounts.models import Membership, Organization, User
 from provisioning import vendor
 from provisioning.models import ServiceManager
 from provisioning.operations import connection as vendor_connection
-from sandbox import create_app
+from sandbox import create_app, report_files
+from sandbox.app import moment
+from sandbox.storage import Storage
 from tests import factories
-from tests.database import FreshRows, migrated_template
+from tests.database import FreshRows, Remembered, migrated_template
 from tests.provisioning.acronis.in_process import InProcess
 
 
@@ -59,14 +63,18 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Make the test database; after a test that commits it is put back as it was."""
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[FreshRows | None]:
+    """
+    Make the test database; after a test that commits it is put back as it was.
+
+    The fixture is the rows that it begins with, or None where we may not put them back past triggers.
+    """
+    with django_db_blocker.unblock():
+        fresh = FreshRows() if FreshRows.can_be_restored() else None
     with pytest.MonkeyPatch.context() as patch:
-        with django_db_blocker.unblock():
-            if FreshRows.can_be_restored():
-                fresh = FreshRows()
-                patch.setattr(TransactionTestCase, "_fixture_teardown", lambda test_case: fresh.restore())
-        yield
+        if fresh is not None:
+            patch.setattr(TransactionTestCase, "_fixture_teardown", lambda test_case: fresh.restore())
+        yield fresh
 
 
 @dataclass(frozen=True)
@@ -100,8 +108,12 @@ class Personas:
 
 
 @pytest.fixture
-def personas(db: None) -> Personas:
+def personas(db: None, django_db_setup: FreshRows | None) -> Personas:
     """Everybody there is, each with the rights of the role."""
+    return _people.again(django_db_setup)
+
+
+def _make_people() -> Personas:
     msp = factories.msp()
     reseller = factories.ResellerFactory(name="Alster IT")
     other_reseller = factories.ResellerFactory(name="Bodensee Systems")
@@ -141,6 +153,30 @@ def personas(db: None) -> Personas:
     )
 
 
+_people = Remembered(_make_people)
+
+
+class FreshSandbox:
+    """One sandbox in process for a whole run, whose storage can begin anew: its many routes are registered once."""
+
+    now = "2026-10-01T09:00:00Z"
+
+    def __init__(self, path: Path) -> None:
+        self.app = create_app(storage_path=path, client_id="till", client_secret="s3cret", now=self.now)
+        self._storage: Storage = self.app.extensions["sandbox"]
+        self._fresh = sqlite3.connect(":memory:", isolation_level=None)
+        self._storage.connection().backup(self._fresh)
+        self._fresh.execute("DELETE FROM settings WHERE name = 'clock_shift_seconds'")
+
+    def begin_anew(self) -> None:
+        """Forget everything since the sandbox was made; the clock shows the same moment as then."""
+        for work in list(report_files._works.values()):
+            work.join()
+        shutil.rmtree(self._storage.reports_directory, ignore_errors=True)
+        self._fresh.backup(self._storage.connection())
+        self._storage.start_clock(moment(self.now))
+
+
 @dataclass(frozen=True)
 class LocalAcronis:
     """The sandbox in process, and what a test wants of it."""
@@ -166,19 +202,33 @@ class LocalAcronis:
         assert answer.status_code < 300, answer.text
 
 
+@pytest.fixture(scope="session")
+def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> FreshSandbox:
+    return FreshSandbox(tmp_path_factory.mktemp("vendor") / "sandbox.sqlite3")
+
+
 @pytest.fixture
-def acronis(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAcronis]:
+def acronis(
+    db: None, django_db_setup: FreshRows | None, shared_sandbox: FreshSandbox, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LocalAcronis]:
     """A service manager whose vendor is a fresh sandbox in process: the real client, no socket."""
-    app = create_app(
-        storage_path=tmp_path / "sandbox.sqlite3", client_id="till", client_secret="s3cret", now="2026-10-01T09:00:00Z"
-    )
-    monkeypatch.setattr(vendor, "transport", InProcess(app))
+    monkeypatch.setattr(vendor, "transport", InProcess(shared_sandbox.app))
     monkeypatch.setattr(vendor, "sleep", lambda seconds: None)
-    manager = factories.ServiceManagerFactory(
+    shared_sandbox.begin_anew()
+    manager = connected_manager.again(django_db_setup)
+    yield LocalAcronis(manager, shared_sandbox.app.test_client())
+    vendor.forget_connections()
+
+
+def _make_manager() -> ServiceManager:
+    """A service manager that is connected to the sandbox and has its definition."""
+    made: ServiceManager = factories.ServiceManagerFactory(
         name="Acronis sandbox", base_url="http://acronis.test", client_id="till", client_secret="s3cret", root_tenant_id=None
     )
-    vendor_connection.test_connection(service_manager_id=manager.pk, at=factories.AT)
-    vendor_connection.fetch_services_definition(service_manager_id=manager.pk, at=factories.AT)
-    manager.refresh_from_db()
-    yield LocalAcronis(manager, app.test_client())
-    vendor.forget_connections()
+    vendor_connection.test_connection(service_manager_id=made.pk, at=factories.AT)
+    vendor_connection.fetch_services_definition(service_manager_id=made.pk, at=factories.AT)
+    made.refresh_from_db()
+    return made
+
+
+connected_manager = Remembered(_make_manager)

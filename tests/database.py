@@ -1,12 +1,16 @@
 """
-The database of a test run: a copy of one that was migrated before, put back as it was after each test that commits.
+The database of a test run: a copy of one that was migrated before, put back as it was after each test that commits. Rows that
+very many tests begin with are made once and put in again.
 
 Migrating from nothing takes most of a minute, copying a migrated database a moment. So the first run after a migration
 has changed leaves a template in the server, and every later one copies it. Django's own `migrate` runs over the copy.
 """
 
 import hashlib
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from django.apps import apps
 from django.conf import settings
@@ -14,7 +18,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from psycopg.sql import Literal
 
+Made = TypeVar("Made")
 TEMPLATES = "cloudtill_migrated_"
 DRAFT = f"{TEMPLATES}draft"
 LOCK = 6_120_517  # an advisory lock in the server's database “postgres”, where the application locks nothing
@@ -84,7 +90,7 @@ class FreshRows:
             )
             tables = [row[0] for row in cursor.fetchall()]
             self._question = " UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT FROM {table})" for table in tables)  # noqa: S608
-            self._rows = {table: _rows_of(cursor, table) for table in self._filled(cursor)}
+            self._rows = {table: _rows_of(cursor, table) for table in self.filled(cursor)}
 
     @staticmethod
     def can_be_restored() -> bool:
@@ -98,14 +104,15 @@ class FreshRows:
         """Delete every row that was not there and bring back each that was. Sequences go on, as after Django's flush."""
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL session_replication_role = replica")
-            for table in self._filled(cursor) | self._rows.keys():
+            for table in self.filled(cursor) | self._rows.keys():
                 fresh = self._rows.get(table, b"")
                 if not fresh or _rows_of(cursor, table) != fresh:
                     cursor.execute(f"DELETE FROM {table}")  # noqa: S608
                     _fill(cursor, table, fresh)
         ContentType.objects.clear_cache()
 
-    def _filled(self, cursor: CursorWrapper) -> set[str]:
+    def filled(self, cursor: CursorWrapper) -> set[str]:
+        """The tables that have a row."""
         cursor.execute(self._question)
         return {row[0] for row in cursor.fetchall()}
 
@@ -119,3 +126,63 @@ def _fill(cursor: CursorWrapper, table: str, rows: bytes) -> None:
     if rows:
         with cursor.copy(f"COPY {table} FROM STDIN") as copy:
             copy.write(rows)
+
+
+# --- Rows that many tests begin with ---------------------------------------------------------------------------------------
+
+
+class Remembered(Generic[Made]):
+    """
+    What `make` returns, and the rows it adds: made once, for each later test there again as they were.
+
+    `make` may lean on nothing but a fresh database. The rows keep their keys, which nobody else gets, as sequences never go
+    back. Where a test has rows in these tables already, they are made as ever.
+    """
+
+    def __init__(self, make: Callable[[], Made]) -> None:
+        self._make = make
+        self._made: Made | None = None
+        self._question = ""
+        self._statements = ""
+
+    def again(self, fresh: FreshRows | None) -> Made:
+        """
+        Return what `make` would, once its rows are there.
+
+        :param fresh: what a fresh database holds; None where rows cannot be put in past triggers: they are made each time.
+        """
+        if fresh is None:
+            return self._make()
+        if self._made is None:
+            return self._make_and_remember(fresh)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(self._question)
+            if cursor.fetchone()[0]:
+                return self._make()
+            cursor.execute(self._statements)
+        return deepcopy(self._made)
+
+    def _make_and_remember(self, fresh: FreshRows) -> Made:
+        with connection.cursor() as cursor:
+            before = {table: _records_of(cursor, table) for table in fresh.filled(cursor)}
+            made = self._make()
+            after = {table: _records_of(cursor, table) for table in sorted(fresh.filled(cursor))}
+            changed = [table for table, rows in after.items() if rows != before.get(table)]
+            if not any(table in before for table in changed):
+                inserts = [_insertion(cursor, table, after[table]) for table in changed]
+                past_triggers, as_ever = (f"SET LOCAL session_replication_role = {role}" for role in ("replica", "origin"))
+                self._statements = "; ".join([past_triggers, *inserts, as_ever])
+                self._question = "SELECT " + " OR ".join(f"EXISTS (SELECT FROM {table})" for table in changed)  # noqa: S608
+                self._made = deepcopy(made)
+        return made
+
+
+def _records_of(cursor: CursorWrapper, table: str) -> list[str]:
+    """The rows of a table, each as PostgreSQL writes a record."""
+    cursor.execute(f"SELECT {table}::text FROM {table}")  # noqa: S608
+    return [row[0] for row in cursor.fetchall()]
+
+
+def _insertion(cursor: CursorWrapper, table: str, records: list[str]) -> str:
+    values = Literal(records).as_string(cursor.connection)
+    return f"INSERT INTO {table} SELECT (row).* FROM unnest({values}::{table}[]) AS row"  # noqa: S608

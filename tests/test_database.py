@@ -2,12 +2,12 @@
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import connection
+from django.db import connection, transaction
 from post_office.models import EmailTemplate
 
 from billing.models import SubscriptionPhase
 from tests import factories
-from tests.database import FreshRows, migrated_template
+from tests.database import FreshRows, Remembered, migrated_template
 
 
 @pytest.mark.django_db(transaction=True)
@@ -36,6 +36,32 @@ def test_what_the_migrations_added_is_back_after_a_test_that_took_or_changed_it(
 
     assert set(EmailTemplate.objects.values_list("pk", "name", "subject")) == templates
     assert set(Permission.objects.values_list("pk", "codename")) == rights
+
+
+@pytest.mark.django_db
+def test_what_is_remembered_is_there_again_with_its_rows_and_their_history(django_db_setup):
+    remembered = Remembered(factories.SubscriptionFactory)
+    with transaction.atomic():
+        made = remembered.again(django_db_setup)
+        history = FreshRows()._rows
+        transaction.set_rollback(True)
+    assert not SubscriptionPhase.objects.exists()
+
+    again = remembered.again(django_db_setup)
+
+    assert FreshRows()._rows == history
+    assert (again.pk, again.plan.name, again.consumer) == (made.pk, made.plan.name, made.consumer)
+
+
+@pytest.mark.django_db
+def test_what_is_remembered_is_made_anew_where_there_are_rows_already(django_db_setup):
+    remembered = Remembered(factories.SubscriptionFactory)
+    first = remembered.again(django_db_setup)
+
+    second = remembered.again(django_db_setup)
+
+    assert first.pk != second.pk
+    assert SubscriptionPhase.objects.count() == 2
 
 
 @pytest.mark.django_db

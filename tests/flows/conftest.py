@@ -1,4 +1,4 @@
-"""The vendor of the flows: in process, one for all cases of a file, each with a customer of its own; or as a process of its own."""
+"""The vendor of the flows: in process, one for all cases of a test, each with a customer of its own; or as a process of its own."""
 
 import subprocess
 import sys
@@ -12,43 +12,29 @@ import pytest
 from config.keeper import free_port
 from provisioning import vendor
 from provisioning.models import ServiceManager
-from provisioning.operations import connection
-from sandbox import create_app
-from tests import factories
+from tests.conftest import FreshSandbox, connected_manager
+from tests.database import FreshRows
 from tests.flows.wire import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-@pytest.fixture(scope="module")
-def module_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    """The vendor in process, with what all tests of the module have done there."""
-    path: Path = tmp_path_factory.mktemp("vendor") / "sandbox.sqlite3"
-    app = create_app(storage_path=path, client_id="till", client_secret="s3cret", now="2026-10-01T09:00:00Z")
-    return Sandbox(app)
-
-
 @pytest.fixture
-def sandbox(module_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """The module's vendor, on the other end of our wire, without faults."""
-    monkeypatch.setattr(vendor, "transport", module_sandbox.wire)
+def sandbox(shared_sandbox: FreshSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A fresh vendor, on the other end of our wire, without faults."""
+    shared_sandbox.begin_anew()
+    sandbox = Sandbox(shared_sandbox.app)
+    monkeypatch.setattr(vendor, "transport", sandbox.wire)
     monkeypatch.setattr(vendor, "sleep", lambda seconds: None)
     vendor.forget_connections()
-    yield module_sandbox
-    module_sandbox.no_more_faults()
+    yield sandbox
     vendor.forget_connections()
 
 
 @pytest.fixture
-def manager(db: None, sandbox: Sandbox) -> ServiceManager:
+def manager(db: None, django_db_setup: FreshRows | None, sandbox: Sandbox) -> ServiceManager:
     """A service manager that is connected to the sandbox and has its definition."""
-    made = factories.ServiceManagerFactory(
-        name="Acronis sandbox", base_url="http://acronis.test", client_id="till", client_secret="s3cret", root_tenant_id=None
-    )
-    connection.test_connection(service_manager_id=made.pk, at=factories.AT)
-    connection.fetch_services_definition(service_manager_id=made.pk, at=factories.AT)
-    made.refresh_from_db()
-    return made
+    return connected_manager.again(django_db_setup)
 
 
 @pytest.fixture
