@@ -9,11 +9,13 @@ import pytest
 
 from accounts.models import Organization
 from billing.fixed import DatedPrice, steps_of
+from billing.models import InvoiceLine
+from billing.queries.explaining import explain
 from catalog.models import PartnerPrice, Plan, PlanPrice
 from catalog.queries.offers import SoldPrice
 from common.errors import DomainError, FieldRefused
 from ordering.models import Order, OrderLine
-from ordering.operations import drafts, execution, orders, quotes
+from ordering.operations import drafts, execution, orders, prepayment, quotes
 from ordering.operations.drafts import NoDraft, Wanted
 from ordering.operations.refusals import NotForSale, SecondSubscription
 from ordering.operations.selling import OtherPrice
@@ -369,3 +371,18 @@ def test_another_price_in_a_currency_that_is_not_the_buyers_any_more_is_not_plac
 
     with pytest.raises(DomainError, match="is invoiced in CHF now"):
         drafts.place_draft(order_id=order.pk, by=mira, at=AT)
+
+
+def test_the_invoice_line_explains_the_other_price(shop, mira, monkeypatch):
+    monkeypatch.setattr("ordering.operations.orders.after_commit", lambda name, **told: None)
+    plan = shop.fixed_plan(billing_model="prepaid")
+    order = saved(shop, plan, other_price=SPECIAL, login="dora.d", email="dora@example.com", role="company_admin")
+    drafts.place_draft(order_id=order.pk, by=mira, at=AT)
+    orders.execute_order(order_id=order.pk, by=mira, at=AT)
+
+    prepayment.go_on(order_id=order.pk, at=AT)
+
+    line = InvoiceLine.objects.get(item="term")
+    told = [(row.words, row.amount) for row in explain(line, shop.personas.root).prices]
+    assert told == [("List price", Decimal(20)), ("Agreed for this order", Decimal("16.5"))]
+    assert line.net == Decimal("16.50")
