@@ -14,6 +14,7 @@ from accounts.models import Membership, Organization, User
 from accounts.vat_ids import check_vat_id
 from common.errors import FieldRefused
 from common.languages import LANGUAGES, known_language
+from common.money import round_money
 
 
 class OrganizationForm(forms.ModelForm):
@@ -51,6 +52,9 @@ class OrganizationForm(forms.ModelForm):
         if "language" in self.fields:  # who may only look has no field
             self.fields["language"].widget = UnfoldAdminSelectWidget(choices=list(LANGUAGES.items()))
             self.initial["language"] = known_language(self.instance.language)
+        if "credit_limit" in self.fields and self.instance.credit_limit is not None:
+            # without the zeros that the database keeps
+            self.initial["credit_limit"] = round_money(self.instance.credit_limit, self.instance.currency)
         if "kind" in self.fields:
             self.fields["kind"].choices = self._kinds()  # type: ignore[attr-defined]
         if "parent" in self.fields:

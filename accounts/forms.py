@@ -117,7 +117,7 @@ class ResellersBillingInformationForm(SellersBillingInformationForm):
         fields = (*SellersBillingInformationForm.Meta.fields, "approves_customer_orders")  # type: ignore[assignment]
         labels = {
             **SellersBillingInformationForm.Meta.labels,
-            "approves_customer_orders": "What my customers order waits until we approve it. Turned off, orders that wait go on.",
+            "approves_customer_orders": "What our customers order waits until we approve it. Turned off, orders that wait go on.",
         }
 
 

@@ -118,7 +118,7 @@ def why_it_waits(order: Order, reader: Organization | None) -> list[str]:
         return [order.held_because, "It waits for its release, and goes on by itself as soon as the limit is enough."]
     return [
         order.held_because,
-        "Our staff decide about it. Pay what is open, and it goes on by itself as soon as your credit limit is enough.",
+        "Our staff decide about it. It goes on by itself as soon as your credit limit is enough, as when an invoice is paid.",
     ]
 
 
