@@ -14,7 +14,6 @@ from accounts.forms import BillingInformationForm, ResellersBillingInformationFo
 from accounts.models import Organization
 from common import clock
 
-
 _FORMS = {
     Organization.Kind.MSP: SellersBillingInformationForm,
     Organization.Kind.RESELLER: ResellersBillingInformationForm,
