@@ -159,11 +159,11 @@ class WebhookEndpointAdmin(Ledger):
             made = webhooks.renew_secret(endpoint_id=row.pk)
             return self._secret_page(request, made, title="The webhook has a new secret")
         sentences = [f"From the next delivery to {row.url} on, the new secret signs. The old one is worth nothing any more."]
-        page = {"original": row, "move": _NEW_SECRET, "sentences": sentences, "back": self.url_of(row)}
+        page: dict[str, Any] = {"original": row, "move": _NEW_SECRET, "sentences": sentences, "back": self.url_of(row)}
         return self.page(request, "admin/bss/confirm.html", title=f"New secret: {row}", **page)
 
     def _secret_page(self, request: HttpRequest, made: webhooks.NewSecret, *, title: str) -> HttpResponse:
-        facts = {"secret": made.secret, "endpoint": made.row, "back": self.url_of(made.row)}
+        facts: dict[str, Any] = {"secret": made.secret, "endpoint": made.row, "back": self.url_of(made.row)}
         response: HttpResponse = self.page(request, "admin/accounts/webhook_secret.html", title=title, **facts)
         add_never_cache_headers(response)
         return response

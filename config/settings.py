@@ -270,15 +270,17 @@ DRF_STANDARDIZED_ERRORS = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Cloudtill API",
     "DESCRIPTION": (
-        "What an organization may buy and at which price, what it used, and what it was invoiced and paid; of a reseller also its "
-        "prices for its customers, and what it invoices them."
+        "What an organization may buy and at which price, what it orders, what it used, and what it was invoiced and paid; of a "
+        "reseller also its prices for its customers, what they order, and what it invoices them."
     ),
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {  # two fields named “kind”
+    "ENUM_NAME_OVERRIDES": {  # several fields named “kind” and “status”
+        "OrderStatusEnum": "ordering.models.orders.Order.Status",
+        "OrderLineStatusEnum": "ordering.models.orders.OrderLine.Status",
         "InvoiceKindEnum": "billing.models.invoices.Invoice.Kind",
         "MovementKindEnum": "billing.api.payments.MovementKind",
     },

@@ -88,9 +88,9 @@ class PersonAuthentication(authentication.SessionAuthentication):
 
 
 def _scopes_of(membership: Membership) -> frozenset[str]:
-    """What a person may do by the role: only an administrator changes prices, as in the partner panel."""
-    scopes = api_tokens.scopes_for(membership.organization)
-    return frozenset(scope for scope in scopes if membership.may_edit_billing or scope != ApiToken.Scope.PARTNER_WRITE)
+    """What a person may do by the role, as in the storefront: only an administrator changes prices, and no viewer orders."""
+    may = {ApiToken.Scope.PARTNER_WRITE: membership.may_edit_billing, ApiToken.Scope.ORDERS_WRITE: membership.may_order}
+    return frozenset(scope for scope in api_tokens.scopes_for(membership.organization) if may.get(scope, True))
 
 
 class HasScope(BasePermission):

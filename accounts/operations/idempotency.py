@@ -82,9 +82,7 @@ def claim(*, organization: Organization, key: str, fingerprint: str, at: datetim
     row, is_new = IdempotentRequest.objects.get_or_create(organization=organization, key=key, defaults=facts)
     if is_new:
         return Claim(row.pk, leased_until)
-    found = IdempotentRequest.objects.locked().filter(pk=row.pk).first()
-    if found is None:  # given up by the other one this moment
-        raise InProgress("Another request with this key has ended just now. Send it again.", retry_after=1)
+    found = IdempotentRequest.objects.locked().get(pk=row.pk)
     if found.fingerprint != fingerprint:
         raise KeyUsedOtherwise("This Idempotency-Key was sent before with another request. Use a new key for a new request.")
     if found.status_code is not None:
@@ -106,9 +104,13 @@ def keep(claim: Claim, *, status_code: int, body: Any) -> None:
 
 
 @transaction.atomic(durable=True)
-def give_up(claim: Claim) -> None:
-    """Free the key, because nothing was done: the request may be sent again at once."""
-    IdempotentRequest.objects.filter(pk=claim.request_id, leased_until=claim.leased_until).delete()
+def give_up(claim: Claim, *, at: datetime) -> None:
+    """
+    End the lease, because the work broke off: the same request may be sent again at once.
+
+    Another one with this key is still refused; what broke off may have done its work before.
+    """
+    IdempotentRequest.objects.filter(pk=claim.request_id, leased_until=claim.leased_until).update(leased_until=at)
 
 
 def forget_old(*, at: datetime) -> int:

@@ -12,6 +12,15 @@ from billing.api.usage import UsageView
 from catalog.api.partner import PartnerPricesView, PartnerPriceView
 from catalog.api.plans import PlansView, PlanView
 from config.api import views
+from ordering.api.checks import LoginCheckView, TermsView
+from ordering.api.orders import (
+    ApproveOrderView,
+    CancelOrderView,
+    DeclineOrderView,
+    ExecuteOrderView,
+    OrdersView,
+    OrderView,
+)
 
 app_name = "api"
 
@@ -32,6 +41,14 @@ urlpatterns = [
     path("credit-notes/<str:number>/pdf", CreditNotePdfView.as_view(), name="credit_note_pdf"),
     path("payments", PaymentsView.as_view(), name="payments"),
     path("statement", StatementView.as_view(), name="statement"),
+    path("terms", TermsView.as_view(), name="terms"),
+    path("logins/check", LoginCheckView.as_view(), name="check_login"),
+    path("orders", OrdersView.as_view(), name="orders"),
+    path("orders/<str:number>", OrderView.as_view(), name="order"),
+    path("orders/<str:number>/execute", ExecuteOrderView.as_view(), name="execute_order"),
+    path("orders/<str:number>/cancel", CancelOrderView.as_view(), name="cancel_order"),
+    path("orders/<str:number>/approve", ApproveOrderView.as_view(), name="approve_order"),
+    path("orders/<str:number>/decline", DeclineOrderView.as_view(), name="decline_order"),
     path("openapi.json", views.openapi_json, name="openapi_json"),
     path("openapi.yaml", views.openapi_yaml, name="openapi_yaml"),
     path("docs/", views.docs, name="docs"),

@@ -104,7 +104,7 @@ def operations() -> list[Operation]:
             description=operation.get("description", ""),
             parameters=operation.get("parameters", []),
             takes=_fields(_body(operation.get("requestBody", {}))),
-            answers=_fields(_body(operation["responses"]["200"])),
+            answers=_fields(_body(_answer(operation))),
         )
         for path, methods in document()["paths"].items()
         for method, operation in methods.items()
@@ -115,6 +115,12 @@ def operations() -> list[Operation]:
 def _written(renderer: type[OpenApiJsonRenderer] | type[OpenApiYamlRenderer]) -> bytes:
     written: bytes = renderer().render(document(), renderer_context={})
     return written
+
+
+def _answer(operation: dict[str, Any]) -> dict[str, Any]:
+    """Return what an operation answers where nothing is wrong."""
+    answer: dict[str, Any] = next(answer for status, answer in operation["responses"].items() if status < "300")
+    return answer
 
 
 def _body(holder: dict[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def judged(answer: Any) -> Any:
     """Return ``answer`` after holding it, and what was asked if it was accepted, against our own OpenAPI document."""
     api = _openapi()
     asked = DjangoOpenAPIRequest(answer.wsgi_request)
-    if answer.status_code == 200:
+    if answer.status_code in (200, 201):
         api.validate_response(asked, DjangoOpenAPIResponse(answer))
     else:
         assert {"type", "errors"} == set(answer.json())
