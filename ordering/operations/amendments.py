@@ -182,8 +182,15 @@ def _read(subscription_id: int) -> Subscription:
 
 
 def _same(subscription: Subscription, key: UUID) -> Order | None:
-    """Return the order that was made of the form with this ``key`` before."""
-    return Order.objects.filter(key=key, lines__subscription=subscription).first()
+    """
+    Return the order that was made of the form with this ``key`` before.
+
+    :raises AmendmentRefused: it was sent for something else.
+    """
+    order = Order.objects.filter(key=key).first()
+    if order is not None and not order.lines.filter(subscription=subscription).exists():
+        raise AmendmentRefused("This form was sent for something else already. Open the page of the service anew.")
+    return order
 
 
 def _judged(subscription: Subscription, wish: AmendmentWish, *, reader: Organization | None, at: datetime) -> _Asked:

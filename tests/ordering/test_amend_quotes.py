@@ -373,6 +373,15 @@ def test_the_same_form_twice_is_one_order_and_another_one_is_refused(sold):
     assert [Decimal(price["price"]) for price in line.prices] == [20]
 
 
+def test_a_form_that_was_sent_for_another_service_is_refused(sold, shop):
+    plan, key = shop.fixed_plan(name="Backup 50 GB"), uuid4()
+    place(sold(plan), "cancel", ends="now", key=key)
+    other = sold(plan, consumer=factories.OrganizationFactory())
+
+    with pytest.raises(amendments.AmendmentRefused, match="sent for something else"):
+        place(other, "cancel", ends="now", key=key)
+
+
 def test_a_quote_that_has_changed_is_not_ordered(sold):
     subscription = sold()
     seen = quote(subscription, "term", term_months=12).fingerprint
