@@ -15,7 +15,7 @@ from unfold.decorators import display
 from common import clock
 from ordering.admin.bulk import BulkActions
 from ordering.admin.export import OrdersAsFile
-from ordering.admin.ledger import AssignedFilter, OrderLedger, ResellerFilter
+from ordering.admin.ledger import STATES, AssignedFilter, OrderLedger, ResellerFilter
 from ordering.models import Order, OrderLine, OrderToExecute
 from ordering.queries import tracking
 from provisioning.models import TenantUser
@@ -28,6 +28,7 @@ TABS = {
     "payment": ("Waiting for payment", Q(status=Order.Status.AWAITING_PAYMENT)),
     "drafts": ("Drafts", Q(status=Order.Status.DRAFT)),
 }
+SHORT: dict[str, str] = {Order.Status.PLACED: "To execute", Order.Status.AWAITING_PAYMENT: "Payment"}
 EMPTY = {
     "": "Nothing waits for you. Orders to execute, held and failed ones show up here, the oldest first.",
     "placed": "No order waits to be executed. Orders that you create, and those of customers who do not let orders execute by"
@@ -99,6 +100,11 @@ class OrderToExecuteAdmin(BulkActions, OrdersAsFile, OrderLedger):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return redirect("admin:ordering_order_change", object_id)
+
+    @display(description="state", ordering="status", label=STATES)
+    def status_label(self, order: Order) -> tuple[str, str]:
+        """Say it as short as the tabs do."""
+        return order.status, SHORT.get(order.status) or str(order.get_status_display())
 
     @display(description="why it waits")
     def why(self, order: Order) -> str:
