@@ -49,6 +49,7 @@ def amendment_ordered(order: Order) -> None:
         heading=f"We have received your order {order.number}",
         said=[
             f"{amendment.heading}.",
+            *([f"The last day is {day(amendment.last_day)}."] if order.lines.get().kind == OrderLine.Kind.CANCEL else []),
             *(begins if order.status == Order.Status.EXECUTING else what_happens_next(order, order.buyer)),
             *amendment.cost_words,
         ],

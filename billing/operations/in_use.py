@@ -39,11 +39,14 @@ class InUse:
         return self.amounts.get(key, Decimal(0))
 
 
-def in_use(service: Service, *, at: datetime) -> InUse:
+def in_use(service: Service, *, at: datetime, only_live: bool = False) -> InUse:
     """
     Return what the tenant of ``service`` uses; of what is used up, such as compute points, what was since the first of the month.
 
     Where the vendor does not answer it is what was last read, which may be nothing at all.
+
+    :param only_live: what was read before does not do.
+    :raises AcronisError: or DomainError, where it does not do: the vendor did not answer, or is not connected.
     """
     tenant = service.tenant
     if tenant.vendor_id is None:
@@ -51,6 +54,8 @@ def in_use(service: Service, *, at: datetime) -> InUse:
     try:
         return InUse(_asked(service.service_manager, str(tenant.vendor_id)), at, is_live=True)
     except (AcronisError, DomainError):
+        if only_live:
+            raise
         return _read(tenant, at=at)
 
 

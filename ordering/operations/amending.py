@@ -65,6 +65,7 @@ def prepare(line: OrderLine, *, at: datetime) -> None:
     :raises Outlived: the subscription or its service has ended.
     :raises ChangedMeanwhile: it was changed since the change was quoted, or is to end.
     :raises BelowUse: more is in use by now than is left.
+    :raises AcronisError: the vendor did not say what is in use.
     :raises OverageNotBilled: the price of what is used above the quota is missing.
     """
     if line.kind == OrderLine.Kind.CANCEL:
@@ -72,7 +73,8 @@ def prepare(line: OrderLine, *, at: datetime) -> None:
     subscription = _read(line)
     _check_as_quoted(subscription, line)
     if line.kind in AT_VENDOR and not line.before:
-        fitting.check_fits(subscription.service, _before(line), RunsUnder.of_line(line), field=line.kind, at=at)
+        after = RunsUnder.of_line(line)
+        fitting.check_fits(subscription.service, _before(line), after, field=line.kind, at=at, only_live=True)
     if subscription.billing_model in FIXED_MODELS:
         bill_overage(subscription_id=subscription.pk, moment=MOMENTS[OrderLine.Kind(line.kind)], at=at, by=line.order.executed_by)
 

@@ -38,13 +38,17 @@ class _Quota:
         return None if self.limit.soft is None else self.limit.soft + (self.limit.overage or 0)
 
 
-def check_fits(service: Service, before: RunsUnder, after: RunsUnder, *, field: str, at: datetime) -> list[str]:
+def check_fits(
+    service: Service, before: RunsUnder, after: RunsUnder, *, field: str, at: datetime, only_live: bool = False
+) -> list[str]:
     """
     Return what is to be said of what is in use: that it is above the new soft quota, or only known from an earlier reading.
 
     What does not become less is not looked at: nobody is kept from more because even that would not be enough.
 
     :param field: what of the form is refused.
+    :param only_live: what was read earlier does not do; a vendor that does not answer is asked again later.
+    :raises AcronisError: where it does not do, and the vendor did not answer.
     :raises BelowUse: an offering item has less than what is in use, or is not included any more and is in use.
     """
     keys = usage_keys(service.service_manager)
@@ -52,7 +56,7 @@ def check_fits(service: Service, before: RunsUnder, after: RunsUnder, *, field: 
     shrinking = {key: quota for key, quota in had.items() if _is_less(gets.get(key), quota, after)}
     if not shrinking:
         return []
-    used = in_use(service, at=at)
+    used = in_use(service, at=at, only_live=only_live)
     refusals = [_refusal(used, key, quota, gets.get(key), after) for key, quota in shrinking.items()]
     if any(refusals):
         known = "" if used.is_live else f" This is as of {moment(used.as_of, msp().time_zone)}: Acronis does not answer now."

@@ -44,7 +44,7 @@ def in_use(monkeypatch):
 
     def use(amounts, *, is_live=True):
         found = InUse({key: Decimal(amount) for key, amount in amounts.items()}, LATER - timedelta(hours=3), is_live)
-        monkeypatch.setattr(fitting, "in_use", lambda service, *, at: found)
+        monkeypatch.setattr(fitting, "in_use", lambda service, *, at, only_live: found)
 
     return use
 

@@ -224,6 +224,20 @@ def test_a_vendor_that_is_down_is_asked_again_and_nothing_changes_meanwhile(serv
     assert service.storage() == (100, 20)
 
 
+def test_what_was_read_earlier_does_not_do_when_it_is_carried_out(service, acronis):
+    service.changed("quantity", quantity=2)
+    line = service.line("quantity", quantity=1)
+    use(service.subscription, 80 * GB, days=[DAY - timedelta(days=1)])  # deleted since
+    acronis.fault(path="/usages", status=503, times=100)
+
+    paused = execute(line)
+    assert (paused.status, service.storage()) == ("executing", (100, 20))
+    acronis.no_more_faults()
+
+    assert execute(line, at=paused.next_try_at).status == "completed"
+    assert service.storage() == (50, 10)
+
+
 def test_staff_tell_the_service_otherwise_meanwhile_and_it_is_told_again(service, monkeypatch):
     line = service.line("quantity", quantity=2)
     converge = converging.converge
