@@ -7,6 +7,7 @@ has changed leaves a template in the server, and every later one copies it. Djan
 """
 
 import hashlib
+import subprocess
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -19,6 +20,9 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg.sql import Literal
+
+from config import embedded
+from config.keeper import Postgres
 
 Made = TypeVar("Made")
 TEMPLATES = "cloudtill_migrated_"
@@ -69,6 +73,20 @@ def _fingerprint() -> str:
         for file in sorted(folder.glob("*.py")):
             digest.update(f"{app.label} {file.name}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def move_in(state: Path) -> None:
+    """
+    Start the server of a state folder, with a copy of this run's database in it: migrated, and empty but for what that adds.
+
+    For tests of a whole house that look at what happens in it later. That a house also migrates an empty database of its own is
+    proved by the demonstration (`tests/config/test_demo.py`).
+    """
+    programs, ours = Postgres(state).programs, connection.settings_dict
+    url = f"postgresql://{ours['USER']}:{ours['PASSWORD']}@{ours['HOST']}:{ours['PORT']}/{ours['NAME']}"
+    dump = subprocess.run([programs / "pg_dump", "--no-owner", url], check=True, capture_output=True).stdout
+    load = [programs / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", embedded.database_url(state, durable=False)]
+    subprocess.run(load, input=dump, check=True, capture_output=True)
 
 
 # --- After a test that commits ---------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 
 from config.demo.story import Story
 from config.processes import Stack
+from tests.database import move_in
 
 pytestmark = pytest.mark.process
 
@@ -18,8 +19,10 @@ pytestmark = pytest.mark.process
 ENV = {"STAFF_MFA_REQUIRED": "false", "DATABASE_URL": "", "REDIS_URL": "", "DJANGO_SETTINGS_MODULE": "config.settings"}
 
 
+@pytest.mark.django_db(transaction=True)  # its database is what the house moves in with
 def test_a_killed_worker_is_started_again_and_finishes_the_order_it_had_begun(tmp_path: Path) -> None:
     now = datetime.now(UTC)
+    move_in(tmp_path / "state")
     with Stack(state=tmp_path / "state", env=ENV) as stack:
         stack.manage("seed_demo")
         ask(stack, "faults", {"path": "^/api/2/", "times": 100, "delay_s": 0.4})  # time enough to be killed in
