@@ -13,14 +13,8 @@ from catalog.api.partner import PartnerPricesView, PartnerPriceView
 from catalog.api.plans import PlansView, PlanView
 from config.api import views
 from ordering.api.checks import LoginCheckView, TermsView
-from ordering.api.orders import (
-    ApproveOrderView,
-    CancelOrderView,
-    DeclineOrderView,
-    ExecuteOrderView,
-    OrdersView,
-    OrderView,
-)
+from ordering.api.moves import ApproveOrderView, CancelOrderView, DeclineOrderView, ExecuteOrderView
+from ordering.api.orders import OrdersView, OrderView
 
 app_name = "api"
 

@@ -1,11 +1,14 @@
-"""Orders as this API tells them: to each reader the prices at its own end, and nothing of anybody else's."""
+"""Orders as this API finds and tells them: to each reader its own, at the prices of its end of the chain."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.http import Http404
 from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from accounts.models import Organization
 from billing.api.invoices import State, state_told
@@ -13,7 +16,7 @@ from billing.api.sides import PartySerializer, as_it_is
 from catalog.models import Plan, Term
 from common.api import MoneySerializer, money, unit_price
 from ordering.costs import End, due_in_advance
-from ordering.models import Order, OrderLine
+from ordering.models import Order, OrderLine, OrderQuerySet
 from ordering.operations import prepayment
 from ordering.queries import holds, tracking
 from provisioning.models import FileSyncModel, ProtectionModel
@@ -89,6 +92,40 @@ class WholeOrderSerializer(OrderSerializer):
         many=True,
         help_text="Those you get or, if you are a reseller, that you make your customer. They are issued after the order.",
     )
+
+
+# --- Which ------------------------------------------------------------------------------------------------------------------
+
+
+def seen_by(organization: Organization) -> OrderQuerySet:
+    """What ``organization`` ordered or uses, of a reseller also its customers; the MSP sees all, drafts too."""
+    return Order.objects.all() if organization.kind == Organization.Kind.MSP else Order.objects.of(organization)
+
+
+def numbered(organization: Organization, number: str) -> Order:
+    """
+    Return the order of that number.
+
+    :raises Http404: there is none, or ``organization`` does not see it.
+    """
+    found = loaded(organization).filter(number=number).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def loaded(organization: Organization) -> OrderQuerySet:
+    """Return what `seen_by` does with all that is told of it."""
+    found = seen_by(organization).select_related("buyer", "consumer__parent")
+    return found.prefetch_related("lines__plan", "lines__subscription")
+
+
+# --- As it is told ------------------------------------------------------------------------------------------------------------
+
+
+def told(number: str, reader: Organization, request: Request, *, status: int = HTTPStatus.OK) -> Response:
+    """Answer with an order as it is now."""
+    return Response(WholeOrderSerializer(whole_order_of(numbered(reader, number), reader, request)).data, status=status)
 
 
 def order_of(order: Order, reader: Organization, request: Request) -> dict[str, Any]:

@@ -1,52 +1,32 @@
-"""Placing orders, reading how they stand, and what a program may do with one: execute, cancel, and of a reseller decide."""
+"""Placing orders, and reading how they stand."""
 
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
-from django.http import Http404
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.idempotency import KEY_PARAMETER, IdempotentView
-from accounts.models import ApiToken, Organization
+from accounts.models import ApiToken
 from billing.api.sides import LONGEST_NUMBER
 from catalog.models import Plan, Term
 from common import clock
-from common.api import DecimalText, ErrorsSerializer, NewestFirst, PageQuery, PageSerializer, Strict, asked
-from common.errors import DomainError, FieldRefused
+from common.api import DecimalText, NewestFirst, PageQuery, PageSerializer, Strict, asked
 from ordering.api.consumers import consumer_of
-from ordering.api.documents import OrderSerializer, WholeOrderSerializer, order_of, whole_order_of
+from ordering.api.documents import OrderSerializer, WholeOrderSerializer, loaded, order_of, told
+from ordering.api.refusals import REFUSALS, obeyed
 from ordering.models import LARGEST_QUANTITY, Order, OrderLine, OrderQuerySet
-from ordering.operations import direct_orders, gates, orders
+from ordering.operations import direct_orders
 from ordering.operations.direct_orders import Expected, Placer, Wanted
 from provisioning.models import FileSyncModel, ProtectionModel
 
 MOST_LINES = 20
 MOST_TERMS = 20
 LARGEST_ID = 2**63 - 1
-
-T = TypeVar("T")
-
-REFUSALS = {
-    HTTPStatus.CONFLICT.value: ErrorsSerializer,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value: ErrorsSerializer,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE.value: ErrorsSerializer,
-    HTTPStatus.UNPROCESSABLE_ENTITY.value: ErrorsSerializer,
-}
-
-
-class Refused(APIException):
-    """What is asked for does not go with how things stand."""
-
-    status_code = HTTPStatus.CONFLICT
-    default_code = "refused"
-
 
 # --- What comes in --------------------------------------------------------------------------------------------------------
 
@@ -113,12 +93,6 @@ class NewOrder(Strict):
     purchase_order = serializers.CharField(required=False, max_length=50, allow_blank=True, help_text="Your reference.")
 
 
-class Decline(Strict):
-    """Why an order is declined."""
-
-    reason = serializers.CharField(max_length=500, help_text="Your customer reads it.")
-
-
 # --- What goes out --------------------------------------------------------------------------------------------------------
 
 
@@ -163,9 +137,9 @@ class OrdersView(IdempotentView):
     def get(self, request: Request) -> Response:
         wanted = asked(OrdersQuery, request)
         pages = NewestFirst()
-        page = pages.paginate_queryset(_narrowed(_loaded(self.caller.organization), wanted), request, self)
-        told = [order_of(one, self.caller.organization, request) for one in page or []]
-        return pages.get_paginated_response(OrderSerializer(told, many=True).data)
+        page = pages.paginate_queryset(_narrowed(loaded(self.caller.organization), wanted), request, self)
+        rows = [order_of(one, self.caller.organization, request) for one in page or []]
+        return pages.get_paginated_response(OrderSerializer(rows, many=True).data)
 
     @extend_schema(
         operation_id="place_order",
@@ -189,7 +163,7 @@ class OrdersView(IdempotentView):
         return self.once(request, lambda key: self._placed(body.validated_data, key, request))
 
     def _placed(self, wish: dict[str, Any], key: UUID, request: Request) -> Response:
-        order = _obeyed(
+        order = obeyed(
             lambda: direct_orders.place_order(
                 key=key,
                 placer=Placer(self.caller.organization, self.caller.token, self.caller.person, _address(request)),
@@ -202,7 +176,7 @@ class OrdersView(IdempotentView):
                 at=clock.now(),
             )
         )
-        return _told(order.number, self.caller.organization, request, status=HTTPStatus.CREATED)
+        return told(order.number, self.caller.organization, request, status=HTTPStatus.CREATED)
 
 
 class OrderView(IdempotentView):
@@ -216,158 +190,10 @@ class OrderView(IdempotentView):
     )
     def get(self, request: Request, number: str) -> Response:
         asked(Strict, request)
-        return _told(number, self.caller.organization, request)
-
-
-class _MoveView(IdempotentView):
-    """One move of an order by POST; a subclass says who may make it, and makes it."""
-
-    scopes = {"POST": ApiToken.Scope.ORDERS_WRITE}
-    takes: type[Strict] = Strict
-
-    def moved(self, request: Request, number: str) -> Response:
-        asked(Strict, request)
-        body = self.takes(data=request.data)
-        body.is_valid(raise_exception=True)
-        order = numbered(self.caller.organization, number)
-        self.check(order)
-        return self.once(request, lambda key: self._moved(order, body.validated_data, request))
-
-    def check(self, order: Order) -> None:
-        """:raises PermissionDenied: the caller sees the order, but others make this move."""
-        raise NotImplementedError
-
-    def move(self, order: Order, wish: dict[str, Any]) -> None:
-        """:raises DomainError: the order's state does not let it."""
-        raise NotImplementedError
-
-    def _moved(self, order: Order, wish: dict[str, Any], request: Request) -> Response:
-        _obeyed(lambda: self.move(order, wish))
-        return _told(order.number, self.caller.organization, request)
-
-
-class ExecuteOrderView(_MoveView):
-    @extend_schema(
-        operation_id="execute_order",
-        summary="Execute an order",
-        description=(
-            "Lets a failed order be tried again, or one that waits for its execution be carried out. The buyer tries again what "
-            "failed, and executes what it ordered while its orders were executed by hand, once they are executed by themselves. "
-            "What the MSP's staff entered, and what is executed by hand, only a token of the MSP executes. In progress or "
-            "completed, nothing happens. A held order is refused with 409, and so is one with something missing."
-        ),
-        parameters=[KEY_PARAMETER],
-        request=None,
-        responses={HTTPStatus.OK.value: WholeOrderSerializer, **REFUSALS},
-    )
-    def post(self, request: Request, number: str) -> Response:
-        return self.moved(request, number)
-
-    def check(self, order: Order) -> None:
-        _check_buyer(order, self.caller.organization)
-        if self.caller.organization.kind == Organization.Kind.MSP or order.status != Order.Status.PLACED:
-            return
-        executes_itself = order.buyer.orders_execute_automatically and order.consumer.orders_execute_automatically
-        if order.source == Order.Source.BSS or not executes_itself:
-            raise PermissionDenied("Our staff execute this order.")
-
-    def move(self, order: Order, wish: dict[str, Any]) -> None:
-        move = orders.retry_order if order.status == Order.Status.FAILED else orders.execute_order
-        move(order_id=order.pk, by=self.caller.person, at=clock.now())
-
-
-class CancelOrderView(_MoveView):
-    @extend_schema(
-        operation_id="cancel_order",
-        summary="Cancel an order",
-        description=(
-            "Gives up an order that waits or failed; only its buyer does. What was begun at Acronis is deleted there, and what was "
-            "invoiced for it is credited. In progress or completed, it is refused with 409. Cancelled before, nothing happens."
-        ),
-        parameters=[KEY_PARAMETER],
-        request=None,
-        responses={HTTPStatus.OK.value: WholeOrderSerializer, **REFUSALS},
-    )
-    def post(self, request: Request, number: str) -> Response:
-        return self.moved(request, number)
-
-    def check(self, order: Order) -> None:
-        _check_buyer(order, self.caller.organization)
-
-    def move(self, order: Order, wish: dict[str, Any]) -> None:
-        orders.cancel_order(order_id=order.pk, by=self.caller.person, at=clock.now())
-
-
-class _DecisionView(_MoveView):
-    def check(self, order: Order) -> None:
-        own = self.caller.organization
-        if own.kind != Organization.Kind.MSP and order.consumer.reseller != own:
-            raise PermissionDenied("The reseller decides about its customers' orders.")
-
-
-class ApproveOrderView(_DecisionView):
-    @extend_schema(
-        operation_id="approve_order",
-        summary="Approve an order",
-        description=(
-            "For resellers: lets an order of a customer go on that waits for your approval. It may then be held for your own "
-            "credit limit. Approved before, nothing happens; where it waits for something else, it is refused with 409."
-        ),
-        parameters=[KEY_PARAMETER],
-        request=None,
-        responses={HTTPStatus.OK.value: WholeOrderSerializer, **REFUSALS},
-    )
-    def post(self, request: Request, number: str) -> Response:
-        return self.moved(request, number)
-
-    def move(self, order: Order, wish: dict[str, Any]) -> None:
-        gates.approve_order(order_id=order.pk, by=self.caller.person, at=clock.now())
-
-
-class DeclineOrderView(_DecisionView):
-    takes = Decline
-
-    @extend_schema(
-        operation_id="decline_order",
-        summary="Decline an order",
-        description=(
-            "For resellers: cancels an order of a customer that waits for your approval, and mails it why. Declined or cancelled "
-            "before, nothing happens; where it waits for something else, it is refused with 409."
-        ),
-        parameters=[KEY_PARAMETER],
-        request=Decline,
-        responses={HTTPStatus.OK.value: WholeOrderSerializer, **REFUSALS},
-    )
-    def post(self, request: Request, number: str) -> Response:
-        return self.moved(request, number)
-
-    def move(self, order: Order, wish: dict[str, Any]) -> None:
-        gates.decline_order(order_id=order.pk, reason=wish["reason"], by=self.caller.person, at=clock.now())
+        return told(number, self.caller.organization, request)
 
 
 # --- Which ------------------------------------------------------------------------------------------------------------------
-
-
-def seen_by(organization: Organization) -> OrderQuerySet:
-    """What ``organization`` ordered or uses, of a reseller also its customers; the MSP sees all, drafts too."""
-    return Order.objects.all() if organization.kind == Organization.Kind.MSP else Order.objects.of(organization)
-
-
-def numbered(organization: Organization, number: str) -> Order:
-    """
-    Return the order of that number.
-
-    :raises Http404: there is none, or ``organization`` does not see it.
-    """
-    found = _loaded(organization).filter(number=number).first()
-    if found is None:
-        raise Http404
-    return found
-
-
-def _loaded(organization: Organization) -> OrderQuerySet:
-    found = seen_by(organization).select_related("buyer", "consumer__parent")
-    return found.prefetch_related("lines__plan", "lines__subscription")
 
 
 def _narrowed(found: OrderQuerySet, wanted: dict[str, Any]) -> OrderQuerySet:
@@ -383,17 +209,7 @@ def _narrowed(found: OrderQuerySet, wanted: dict[str, Any]) -> OrderQuerySet:
     return found.filter(pk__in=OrderLine.objects.filter(kind=wanted["kind"]).values("order")) if "kind" in wanted else found
 
 
-def _check_buyer(order: Order, organization: Organization) -> None:
-    if organization.kind != Organization.Kind.MSP and order.buyer_id != organization.pk:
-        raise PermissionDenied(f"{order.buyer} placed this order; only its buyers change it.")
-
-
-# --- Between ----------------------------------------------------------------------------------------------------------------
-
-
-def _told(number: str, reader: Organization, request: Request, *, status: int = HTTPStatus.OK) -> Response:
-    """Answer with an order as it is now."""
-    return Response(WholeOrderSerializer(whole_order_of(numbered(reader, number), reader, request)).data, status=status)
+# --- As the operation takes it ----------------------------------------------------------------------------------------------
 
 
 def _lines(wanted: list[dict[str, Any]]) -> list[Wanted]:
@@ -419,26 +235,3 @@ def _plans(numbers: set[str]) -> Any:
 def _address(request: Request) -> str:
     """The network address a request came from; which proxies are believed is decided in one place, allauth's settings."""
     return str(get_adapter(request._request).get_client_ip(request._request))
-
-
-def _obeyed(use_case: Callable[[], T]) -> T:
-    """
-    Run ``use_case``, and turn its refusal into an error of this API.
-
-    :raises ValidationError: of a field, by its place in the body.
-    :raises Refused: of how things stand.
-    """
-    try:
-        return use_case()
-    except FieldRefused as refusal:
-        raise ValidationError(_placed_in_body(refusal.field, str(refusal)), code="refused") from None
-    except DomainError as refusal:
-        raise Refused(str(refusal)) from None
-
-
-def _placed_in_body(path: str, sentence: str) -> Any:
-    """Return the error of a path such as ``lines.1.plan`` as Django REST framework nests it."""
-    detail: Any = [sentence]
-    for part in reversed(path.split(".")):
-        detail = [{}] * int(part) + [detail] if part.isdigit() else {part: detail}
-    return detail
