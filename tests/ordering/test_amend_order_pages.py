@@ -44,6 +44,12 @@ def test_the_page_says_what_changes_and_what_it_costs(service, dora, shop):
     assert "setting up the service" not in text
 
 
+def test_the_list_of_orders_tells_changes_from_new_services(service, dora, shop):
+    order(service, shop.personas.dora, "quantity", quantity=2)
+
+    assert "Other quantity: 2" in dora.get("/orders/").content.decode()
+
+
 def test_the_page_of_one_that_is_done_and_of_one_that_failed(service, dora, shop, vendor_answers):
     vendor_answers(AcronisError("Acronis refused this.", retryable=False), None)
     made = order(service, shop.personas.dora, "quantity", quantity=2)
