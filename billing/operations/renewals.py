@@ -6,7 +6,7 @@ the subscription ended before its term did, the difference is invoiced, or given
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ from billing.queries import paid_terms, sold
 from billing.queries.amendment_costs import Change, changed_terms, cost_of_change
 from billing.queries.billed import Item
 from billing.queries.open_overage import OverageNotBilled
-from billing.queries.paid_terms import Invoiced, term_to_come
+from billing.queries.paid_terms import Invoiced, SoldAs, term_to_come
 from billing.queries.rating_inputs import TaxTerms, price_book
 from billing.queries.sold import Sold
 from billing.rating import plain
@@ -181,8 +181,8 @@ def _first_term(
     dated = sold.dated(price, valid_from=today, quantity=line.quantity, term_months=line.term_months, plan_name=line.plan_name)
     days = Period(today, add_months(today, line.term_months))
     charges = prepaid.charges(prepaid.PaidTerm(1, days, days), [dated], level=price.level.value)
-    who = _Who(None, line.order_key, line.plan.product_group_id, line.consumer.name, line.plan_name)
-    return _lines(charges, {}, who, price.currency, taxes, treated)
+    who = _Who(None, line.order_key, line.consumer.name, [(today, SoldAs(line.plan.product_group_id, line.plan_name))])
+    return _lines(charges, {}, {}, who, price.currency, taxes, treated)
 
 
 @transaction.atomic(durable=True)
@@ -200,7 +200,8 @@ def _draft_change(
     visible = paid_terms.seen_until(until, seen.invoiced.begun)
     terms = changed_terms(seen.one, change, Level(seen.level), on=seen.today, before=visible)
     plan_name = change.plan_name or (change.plan.name if change.plan else subscription.plan_name)
-    who = _Who(None, order_key, plan.product_group_id, seen.one.consumer_name, plan_name)
+    plans = [*_plans(seen.one), (seen.today, SoldAs(plan.product_group_id, plan_name))]
+    who = _Who(None, order_key, seen.one.consumer_name, plans)
     return _draft_due(seen, terms, who, until=until, kind=Invoice.Kind.ADVANCE, at=at)
 
 
@@ -222,7 +223,7 @@ def _draft_renewal(seller: Organization, subscription: Subscription, *, at: date
     prices = seen.one.fixed_prices(seen.level)
     visible = paid_terms.seen_until(until, seen.invoiced.begun)
     terms = Terms(seen.one.charged_from, seen.level, [price for price in prices if price.valid_from < visible])
-    who = _Who(seen.one.pk, "", seen.one.product_group, seen.one.consumer_name, seen.one.phases[-1].plan_name)
+    who = _Who(seen.one.pk, "", seen.one.consumer_name, _plans(seen.one))
     return _draft_due(seen, terms, who, until=until, kind=Invoice.Kind.RENEWAL, at=at)
 
 
@@ -249,7 +250,8 @@ def _draft_due(seen: _Seen, terms: Terms, who: "_Who", *, until: date, kind: str
     """Write what ``terms`` cost more, or less, than documents say as a draft; none where they agree."""
     currency = terms.prices[0].currency
     treated = drafts.treatment_of(seen.seller, seen.buyer)
-    taxes = price_book([who.product_group], Period.month_of(seen.today)).taxes
+    groups = {sold_as.product_group for sold_as in (*seen.invoiced.sold_as.values(), *(plan for _, plan in who.plans))}
+    taxes = price_book(groups, Period.month_of(seen.today)).taxes
     lines: list[Line] = []
     for term, charges in prepaid.owed(terms, until=until, invoiced=seen.invoiced.begun, ends_on=seen.one.ends_on):
         billed = {
@@ -257,7 +259,7 @@ def _draft_due(seen: _Seen, terms: Terms, who: "_Who", *, until: date, kind: str
             for item, found in seen.invoiced.items.items()
             if paid_terms.number_of(item.part) == term.number
         }
-        lines += _lines(charges, billed, who, currency, taxes, treated, fallback=term.days)
+        lines += _lines(charges, billed, seen.invoiced.sold_as, who, currency, taxes, treated, fallback=term.days)
     if not lines:
         return []
     period = Period(min(line.days.start for line in lines), max(line.days.end for line in lines))
@@ -267,41 +269,53 @@ def _draft_due(seen: _Seen, terms: Terms, who: "_Who", *, until: date, kind: str
 
 @dataclass(frozen=True, slots=True)
 class _Who:
-    """Whom a line is for: a subscription, or an order line that waits to become one."""
+    """
+    Whom a line is for: a subscription, or an order line that waits to become one. ``plans``: what it is sold as from which day on.
+    """
 
     subscription_id: int | None
     order_key: str
-    product_group: int
     consumer: str
-    plan_name: str
+    plans: Sequence[tuple[date, SoldAs]]
+
+    def sold_as(self, day: date) -> SoldAs:
+        """Return what it is sold as on ``day``; of one that began later it is the first."""
+        (_, first), *_ = self.plans
+        return next((plan for start, plan in reversed(self.plans) if start <= day), first)
+
+
+def _plans(one: Sold) -> list[tuple[date, SoldAs]]:
+    return [(phase.valid_from, SoldAs(phase.product_group, phase.plan_name)) for phase in one.phases]
 
 
 def _lines(
     charges: Sequence[FixedCharge],
     billed: dict[Item, list[Billed]],
+    billed_as: Mapping[tuple[str, str, Decimal], SoldAs],
     who: _Who,
     currency: str,
     taxes: dict[int, tuple[TaxTerms, ...]],
     treated: Treatment,
     fallback: Period | None = None,
 ) -> list[Line]:
-    """Return what is still to be invoiced of one term."""
-    of_group = treated.taxes(taxes.get(who.product_group, ()))
+    """Return what is still to be invoiced of one term; what is given back bears the taxes it was charged with."""
     should = {Item(who.subscription_id or 0, one.charge.item, "", one.key): one.charge for one in charges}
     found: list[Line] = []
     for item in sorted({*should, *billed}):
         charge = should.get(item)
         for due in lines_due(charge, billed.get(item, ()), currency):
             days = _days(due.working, fallback)
+            sold_as = billed_as.get((item.item, item.part, due.unit_price)) or who.sold_as(days.start)
+            of_group = treated.taxes(taxes.get(sold_as.product_group, ()))
             found.append(
                 Line(
                     subscription_id=who.subscription_id,
                     order_key=who.order_key,
-                    product_group_id=who.product_group,
+                    product_group_id=sold_as.product_group,
                     item=item.item,
                     edition="",
                     part=item.part,
-                    description=describe(item.item, "", due.working, kind=due.kind, plan=who.plan_name),
+                    description=describe(item.item, "", due.working, kind=due.kind, plan=sold_as.plan_name),
                     days=days,
                     due=due,
                     tax_percent=sum((tax.percent for tax in of_group), Decimal(0)),
@@ -310,7 +324,7 @@ def _lines(
                         "kind": due.kind.value,
                         "taxes": [[tax.name, plain(tax.percent)] for tax in of_group],
                         "consumer": who.consumer,
-                        "plan": who.plan_name,
+                        "plan": sold_as.plan_name,
                     },
                 )
             )

@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
 
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 
 from accounts.models import Organization, local_date
 from billing import prepaid
@@ -22,12 +24,24 @@ LONGEST_TERM = 37
 """Months; no term is as long."""
 
 
+class SoldAs(NamedTuple):
+    """What a line of a term was sold as: by the group it is taxed, by the name it is told."""
+
+    product_group: int
+    plan_name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Invoiced:
-    """What one seller's documents say of a prepaid subscription's terms: by number from which days on, and by item how much."""
+    """
+    What one seller's documents say of a prepaid subscription's terms: by number from which days on, and by item how much.
+
+    :ivar sold_as: what was billed of a part at a unit price, so that it is given back as it was charged, whatever plan runs by now.
+    """
 
     begun: dict[int, set[date]]
     items: dict[Item, list[Billed]]
+    sold_as: dict[tuple[str, str, Decimal], SoldAs]
 
 
 def horizon(plan_id: int, today: date) -> date:
@@ -52,7 +66,14 @@ def invoiced_by(seller: Organization, one: Sold) -> Invoiced:
     for of_key in billed.values():
         for item, several in of_key.items():
             items[item._replace(subscription_id=one.pk)] += several
-    return Invoiced(dict(begun), items)
+    return Invoiced(dict(begun), items, _sold_as(lines))
+
+
+def _sold_as(lines: "QuerySet[InvoiceLine]") -> dict[tuple[str, str, Decimal], SoldAs]:
+    """Return what each part was sold as at each price; lines that were written before groups were kept on them are left out."""
+    charged = lines.filter(product_group__isnull=False, working__has_key="plan_name").order_by("pk")
+    columns = charged.values_list("item", "part", "unit_price", "product_group", "working__plan_name")
+    return {(item, part, unit_price): SoldAs(group, name) for item, part, unit_price, group, name in columns}
 
 
 def seen_until(until: date, begun: dict[int, set[date]]) -> date:

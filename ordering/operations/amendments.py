@@ -90,12 +90,14 @@ def place_amendment(
     subscription = _read(subscription_id)
     if (order := _same(subscription, key)) is not None:
         return order
-    _asked_of_vendor(_judged(subscription, wish, reader=reader, at=at), at=at)
     facts = {"source": source, "placed_by": by, "api_token": api_token, "placed_from": address, "purchase_order": purchase_order}
     try:
+        _asked_of_vendor(_judged(subscription, wish, reader=reader, at=at), at=at)
         return _place(subscription_id, wish, quote_seen=quote_seen, reader=reader, key=key, facts=facts, at=at)
-    except IntegrityError as error:
-        if ONE_AT_A_TIME not in str(error):
+    except (AmendmentRefused, IntegrityError) as error:
+        if (order := _same(subscription, key)) is not None:  # the other click of two was faster
+            return order
+        if isinstance(error, AmendmentRefused) or ONE_AT_A_TIME not in str(error):
             raise
         raise AmendmentRefused(f"Another change of subscription {subscription} has been ordered at this moment.") from None
 

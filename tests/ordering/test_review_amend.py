@@ -1,0 +1,118 @@
+"""Changes as somebody would make them who wants them to go wrong."""
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from billing.models import InvoiceLine
+from billing.operations import renewals
+from ordering.amendment_terms import AmendmentWish
+from ordering.operations import amendments
+from tests import factories
+from tests.ordering.amend import LATER, execute, subscribed
+from tests.ordering.conftest import AT
+from tests.ordering.test_amend_prepaid import go_on, invoices, order, pay, total
+
+pytestmark = pytest.mark.django_db
+TWO = AmendmentWish("quantity", quantity=2)
+
+
+@pytest.fixture
+def year(shop, vendor_answers):
+    """A prepaid year of one unit, 200 EUR and 10 EUR once, from 1 October on; invoiced and paid."""
+    vendor_answers(*[None] * 30)
+    plan = shop.fixed_plan(name="Backup 50 GB", billing_model="prepaid")
+    subscription = subscribed(plan, shop.personas.direct_customer, term_months=12)
+    renewals.renew(subscription_id=subscription.pk, at=AT)
+    for invoice in invoices(subscription):
+        pay(invoice)
+    return subscription
+
+
+def paid_and_done(made, subscription, *, at=LATER):
+    """Let a change that costs something be invoiced, paid and carried out."""
+    go_on(made)
+    pay(invoices(subscription)[-1])
+    go_on(made, at=at)
+    assert execute(made.lines.get(), at=at).status == "completed"
+
+
+def lines_of(subscription):
+    return InvoiceLine.objects.filter(invoice__buyer=subscription.consumer).order_by("pk")
+
+
+def test_what_is_given_back_of_the_old_plan_bears_the_taxes_it_was_charged_with(shop, year):
+    product = year.plan.product_group.product
+    half = factories.ProductGroupFactory(product=product, name="Half", taxes=[factories.TaxFactory(name="7", percent=7)])
+    other = shop.fixed_plan(name="Archive", billing_model="prepaid", product_group=half, yearly__price=600)
+
+    _, made = order(year, "plan", plan=other)
+    paid_and_done(made, year, at=LATER + timedelta(days=3))
+    _, end = order(year, "cancel", ends="now", at=LATER + timedelta(days=9))
+    execute(end.lines.get(), at=LATER + timedelta(days=9))
+
+    by_tax = {19: Decimal(0), 7: Decimal(0)}
+    for line in lines_of(year):
+        by_tax[int(line.tax_percent)] += line.net
+        assert ("Archive" in line.description) == (line.tax_percent == 7) == (line.product_group == half)
+    assert by_tax[19] == 10 + round(Decimal(200) * 17 / 365, 2)  # up to 17 October
+    assert by_tax[7] == round(Decimal(600) * 7 / 365, 2)  # to the 24th
+
+
+def test_paid_after_the_term_it_changes_is_over_only_the_next_one_costs_more(year):
+    _, made = order(year, "quantity", quantity=2)
+    go_on(made)
+    at = LATER + timedelta(days=360)
+    renewals.renew_due(at=at)
+    pay(invoices(year)[1])
+    go_on(made, at=at)
+
+    execute(made.lines.get(), at=at)
+
+    assert total(year) == 10 + 200 + round(Decimal(200) * 9 / 366, 2) + round(Decimal(400) * 357 / 366, 2)
+
+
+def test_up_and_up_and_down_again_on_one_day_costs_nothing_in_the_end(year):
+    for quantity in (2, 3):
+        _, made = order(year, "quantity", quantity=quantity)
+        paid_and_done(made, year)
+    assert total(year) == 210 + round(Decimal(400) * 351 / 365, 2)
+
+    _, made = order(year, "quantity", quantity=1)
+    execute(made.lines.get())
+
+    assert total(year) == 210
+    assert renewals.renew_due(at=LATER) == 0
+
+
+def test_a_second_click_while_the_first_is_judged_is_the_first_ones_order(year, monkeypatch):
+    key = uuid4()
+    judged = amendments._judged
+    first = {}
+
+    def another_is_faster(*args, **facts):
+        monkeypatch.setattr(amendments, "_judged", judged)
+        first["order"] = place(year, key)
+        return judged(*args, **facts)
+
+    seen = amendments.quote_amendment(subscription_id=year.pk, wish=TWO, reader=None, at=LATER).fingerprint
+    monkeypatch.setattr(amendments, "_judged", another_is_faster)
+    second = place(year, key, seen)
+
+    assert second == first["order"]
+
+
+def place(subscription, key, seen=""):
+    seen = seen or amendments.quote_amendment(subscription_id=subscription.pk, wish=TWO, reader=None, at=LATER).fingerprint
+    return amendments.place_amendment(
+        subscription_id=subscription.pk,
+        wish=TWO,
+        quote_seen=seen,
+        reader=None,
+        source="bss",
+        key=key,
+        by=factories.UserFactory(),
+        at=LATER,
+    )
