@@ -30,8 +30,8 @@ AT = datetime(2026, 10, 1, 9, 0, tzinfo=UTC)
 
 def run() -> Iterator[dict[str, object]]:
     """Yield the median of each page in milliseconds, with its queries beside it."""
-    plan, terms, customers = _world()
-    client, basket = client_of(customers[0][0]), _basket(customers[0], plan, terms)
+    plan, terms, customers = world(ROUNDS + 1)
+    client, basket = client_of(customers[0][0]), basket_of(customers[0], plan, terms)
     url = reverse("ordering:basket")
     milliseconds = median([timed(lambda: client.get(url), status=200) for _ in range(ROUNDS)])
     with CaptureQueriesContext(connection) as captured:
@@ -43,7 +43,7 @@ def run() -> Iterator[dict[str, object]]:
 
 
 def _timed_order(customer: tuple[User, Organization], plan: Plan, terms: TermsDocument) -> float:
-    client, basket = client_of(customer[0]), _basket(customer, plan, terms)
+    client, basket = client_of(customer[0]), basket_of(customer, plan, terms)
     client.get(reverse("ordering:review"))
     return timed(lambda: client.post(reverse("ordering:review"), {"basket": str(basket.key)}), status=302)
 
@@ -53,7 +53,7 @@ def _line(name: str, milliseconds: float, yardstick: float, **more: object) -> d
     return {"name": name, "value": milliseconds, "unit": "ms", "yardstick": yardstick, "ratio": ratio, **more}
 
 
-def _basket(customer: tuple[User, Organization], plan: Plan, terms: TermsDocument) -> Basket:
+def basket_of(customer: tuple[User, Organization], plan: Plan, terms: TermsDocument) -> Basket:
     """A basket for which every step is done."""
     user, organization = customer
     basket = Basket.objects.create(
@@ -71,7 +71,8 @@ def _basket(customer: tuple[User, Organization], plan: Plan, terms: TermsDocumen
     return basket
 
 
-def _world() -> tuple[Plan, TermsDocument, list[tuple[User, Organization]]]:
+def world(customers_wanted: int) -> tuple[Plan, TermsDocument, list[tuple[User, Organization]]]:
+    """200 plans on sale, one of them to order, the terms to accept, and so many customers with a person each."""
     msp = Organization.objects.filter(kind="msp").first() or add_organization(
         kind="msp", parent=None, name="MSP", at=AT, billing_email="till@example.com"
     )
@@ -95,7 +96,7 @@ def _world() -> tuple[Plan, TermsDocument, list[tuple[User, Organization]]]:
     _rate_card(group)
     terms, _ = TermsDocument.objects.get_or_create(title="Terms", version="1", defaults={"text": "You agree.", "published_at": AT})
     customers = []
-    for n in range(ROUNDS + 1):
+    for n in range(customers_wanted):
         facts = {"address_line1": "Weg 1", "postcode": "10115", "city": "Berlin", "billing_email": "b@example.com"}
         organization = add_organization(kind="customer", parent=msp, name=f"Bench {n}", at=AT, **facts)
         user = User.objects.create(email=f"bench{n}.{stamp}@example.com")

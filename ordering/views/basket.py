@@ -147,11 +147,13 @@ def new_customer(request: MemberRequest) -> HttpResponse:
 
 def open_basket(request: MemberRequest) -> Basket | None:
     """Return the basket this person fills for the organization acted for, or None where none is open."""
-    acting = request.acting.organization
-    mine = Basket.objects.visible_to(request.user).open()
-    basket = mine.filter(buyer=acting).select_related("consumer").first()
+    acting = request.acting.organization  # which is this person's own, so that what it fills for it is visible to it
+    mine = Basket.objects.open().filter(owner=request.user, buyer=acting)
+    basket = (mine.select_related("consumer") if acting.kind == Organization.Kind.RESELLER else mine).first()
     if basket is not None:
         basket.buyer = acting  # known already, with its parent
+        if basket.consumer_id == acting.pk:
+            basket.consumer = acting
     return basket
 
 

@@ -1,0 +1,15 @@
+"""What axe-core says of a page: nobody is kept out by how it is written."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+SERIOUS = ("serious", "critical")
+_axe = Axe()
+
+
+def serious_findings(page: Page) -> list[str]:
+    """Return what axe-core calls serious or critical on the page as it stands, one line for each element."""
+    found = _axe.run(page).response["violations"]
+    return [
+        f"{page.url}: {one['id']} at {node['html'][:200]}" for one in found if one["impact"] in SERIOUS for node in one["nodes"]
+    ]
