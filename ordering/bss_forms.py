@@ -123,14 +123,14 @@ class CreateOrderForm(ServiceDetailsForm):
         label="Protection Licensing Model",
         required=False,
         choices=[*CHOOSE, *ProtectionModel.choices],
-        widget=UnfoldAdminSelectWidget(),
+        widget=UnfoldAdminSelectWidget(attrs={"hx-preserve": "true"}),
         help_text="Of pay-as-you-go. A plan of fixed price has the edition of its module setting.",
     )
     file_sync_model = forms.ChoiceField(
         label="File Sync & Share Licensing Model",
         required=False,
         choices=[*CHOOSE, *FileSyncModel.choices],
-        widget=UnfoldAdminSelectWidget(),
+        widget=UnfoldAdminSelectWidget(attrs={"hx-preserve": "true"}),
         help_text="Of pay-as-you-go, like the one above.",
     )
     price = AmountField(label="Other price", required=False, max_length=40, widget=UnfoldAdminTextInputWidget())
