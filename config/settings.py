@@ -271,8 +271,9 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Cloudtill API",
     "DESCRIPTION": (
         "What an organization may buy and at which price, what it orders, what it used, and what it was invoiced and paid; of a "
-        "reseller also its prices for its customers, what they order, and what it invoices them. A POST that makes or moves something "
-        "carries an Idempotency-Key and is done once. Webhooks, which administrators add in the storefront, tell what happened."
+        "reseller also its prices for its customers, what they order, and what it invoices them. A POST that makes or moves "
+        "something carries an Idempotency-Key and is done once. Webhooks, which administrators add in the storefront, tell what "
+        "happened."
     ),
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
