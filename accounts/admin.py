@@ -181,7 +181,7 @@ class OrganizationAdmin(BssAdmin):
             *related(request, "billing.add_payment", "Record payment", "billing_payment_record", f"buyer={row.number}"),
             *related(request, "accounts.view_invitation", "Invitations", "accounts_invitation_changelist", mine),
             *related(request, "accounts.add_invitation", "Invite a person", "accounts_invitation_add", f"organization={row.pk}"),
-            *related(request, "accounts.view_actingas", "When staff acted as it", "accounts_actingas_changelist", mine),
+            *related(request, "accounts.view_actingas", "When staff acted as its people", "accounts_actingas_changelist", mine),
         ]
 
 

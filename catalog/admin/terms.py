@@ -111,6 +111,9 @@ class TermsDocumentAdmin(BssAdmin):
             *super().get_urls(),
         ]
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": "Terms of use", **(extra_context or {})})
+
     # --- The list ------------------------------------------------------------------------------------------------------------
 
     @display(description="whose", ordering="issuer")

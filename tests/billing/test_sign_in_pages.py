@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.contrib.sessions.models import Session
 from django.http import HttpResponse
 from django.urls import reverse
@@ -228,6 +229,23 @@ def test_a_password_of_ours_is_shown_on_demand_and_each_time_is_on_the_page(
     assert password not in text(after)
     assert text(after).count(f"{personas.dora} saw the password") == 2
     assert "no-store" in after["Cache-Control"]
+
+
+def test_staff_who_act_as_the_customer_are_named_as_who_looked_and_need_the_permission_of_their_own(
+    personas: Personas, acronis: LocalAcronis, with_password: Subscription
+) -> None:
+    client = personas.client("mira")
+    begin = f"{reverse('admin:accounts_actingas_begin')}?organization={personas.direct_customer.number}"
+    client.post(begin, {"person": personas.dora.pk, "reason": "Ticket 4711"})
+
+    shown = client.post(url("show_password", with_password))
+    personas.mira.groups.get().permissions.remove(Permission.objects.get(codename="show_password"))
+    refused = client.post(url("show_password", with_password))
+
+    assert person_of(with_password).password in text(shown)
+    assert refused.status_code == 403
+    assert "You may not see passwords of customers." in text(refused)
+    assert VendorAccess.objects.get().person == personas.mira
 
 
 def test_a_viewer_sees_that_there_is_a_password_and_no_button(personas: Personas, with_password: Subscription) -> None:
