@@ -9,6 +9,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
+from accounts import acting_as
 from billing.admin.agreements import AgreementPages
 from billing.admin.subscription_invoices import InvoiceMoves, invoiced_until
 from billing.admin.subscription_pages import SalesMarginPage, UsageReportPage
@@ -147,6 +148,7 @@ class SubscriptionAdmin(AgreementPages, UsageReportPage, SalesMarginPage, Invoic
             *_changes_link(request, row),
             *related(request, "ordering.view_order", "Order", "ordering_order_changelist", f"q={row.order_number}"),
             ("Billing Usage Report", self.url_of(row, "usage_report")),
+            *acting_as.begin_link(request, row.consumer),
             *related(request, "billing.view_usagerecord", "Usage", "billing_usagerecord_changelist", mine),
             *related(request, "billing.view_invoice", "Invoices", "billing_invoice_changelist", mine),
         ]

@@ -163,3 +163,12 @@ def test_who_may_not_act_is_offered_nothing(personas):
     page = personas.client("bert").get(reverse("admin:accounts_organization_change", args=[personas.direct_customer.pk]))
 
     assert "Act as this customer" not in page.content.decode()
+
+
+def test_a_subscriptions_page_leads_to_acting_as_its_customer(personas):
+    subscription = factories.SubscriptionFactory(service__tenant__organization=personas.direct_customer)
+    path = reverse("admin:billing_subscription_change", args=[subscription.pk])
+
+    page = personas.client("root").get(path).content.decode()
+
+    assert f"organization={personas.direct_customer.number}&amp;back=" in page
