@@ -12,11 +12,10 @@ from post_office import mail
 from accounts.models import Membership, Organization
 from catalog.models import Plan
 from common.templatetags.show import day
-from ordering.costs import due_in_advance
 from ordering.models import Order, OrderLine
 from ordering.module_wishes import included
 from ordering.queries.holds import what_happens_next, why_it_waits
-from ordering.queries.tracking import Amendment, amendment_of, line_billing, line_cost, line_cost_facts, with_sign_in
+from ordering.queries.tracking import Amendment, amendment_of, due_before, line_billing, line_cost_facts, with_sign_in
 
 ONE_DAY = timedelta(days=1)
 
@@ -186,7 +185,7 @@ def _put_into_outbox(
     context: dict[str, Any] = {
         "order": order,
         "lines": lines,
-        "due_now": sum((_due_now(order, line) for line in lines), Decimal(0)),
+        "due_now": sum((due_before(line, order=order, reader=order.buyer) for line in lines), Decimal(0)),
         "billing": list(dict.fromkeys(sentence for line in lines for sentence in line_billing(line))),
         "is_in_advance": all(line.billing_model == Plan.BillingModel.PREPAID for line in lines),
         "seller_name": order.buyer.parent or order.buyer,
@@ -211,13 +210,6 @@ def _put_into_outbox(
             "html": render_to_string(f"ordering/emails/{name}.html", context),
         },
     )
-
-
-def _due_now(order: Order, line: OrderLine) -> Decimal:
-    if (amendment := amendment_of(line, order=order, reader=order.buyer)) is not None:
-        return amendment.costs[0].due_now if amendment.costs else Decimal(0)
-    cost = line_cost(line, order=order, reader=order.buyer)
-    return due_in_advance(cost, billing_model=line.billing_model, trial_days=line.module_wish.get("trial_days"))
 
 
 def _facts(order: Order, line: OrderLine, reader: Organization | None) -> list[tuple[str, str]]:

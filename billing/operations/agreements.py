@@ -5,8 +5,10 @@ The rows are dated and never edited. What a subscription starts with is its plan
 month on that nothing was invoiced for yet. 0 ends an agreement.
 """
 
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from django.db import transaction
 
@@ -17,6 +19,9 @@ from catalog.operations.agreements import check_amount, check_quantity
 from catalog.queries.metered_items import require_metered
 from common.errors import FieldRefused
 from common.money import is_currency
+
+NOTHING = Decimal(0)
+_Dated = TypeVar("_Dated", SubscriptionAllowance, SubscriptionCommitment)
 
 
 class AgreementRefused(FieldRefused):
@@ -124,6 +129,62 @@ def copy_plan_terms(subscription: Subscription, *, at: datetime) -> None:
             valid_from=subscription.started_on,
             created_at=at,
         )
+
+
+def change_plan_terms(subscription: Subscription, *, valid_from: date, at: datetime) -> None:
+    """
+    Let what its new plan includes and asks for take the place of what the old one did, in a subscription that is billed by use.
+
+    The rows begin with the change, or on the next day where others begin then, so that they count from the first month on that
+    begins after it. What was negotiated stays, and so does what is planned.
+
+    :param subscription: locked, and under its new plan already.
+    """
+    if subscription.billing_model != Plan.BillingModel.PAY_AS_YOU_GO:
+        return
+    wanted = {(row.item, row.edition): row.quantity for row in PlanAllowance.objects.filter(plan=subscription.plan_id)}
+    rows: dict[tuple[str, str], list[SubscriptionAllowance]] = {key: [] for key in wanted}
+    for row in subscription.allowances.order_by("valid_from", "pk"):
+        rows.setdefault((row.item, row.edition), []).append(row)
+    for (item, edition), begun in rows.items():
+        quantity = wanted.get((item, edition), NOTHING)
+        present = _valid(begun, valid_from)
+        if _is_negotiated(present) or quantity == (present.quantity if present else NOTHING):
+            continue
+        day = _free_day(begun, valid_from)
+        facts = {"item": item, "edition": edition, "quantity": quantity, "valid_from": day, "created_at": at}
+        SubscriptionAllowance.objects.create(subscription=subscription, **facts)
+    _change_minimum(subscription, valid_from, at)
+
+
+def _change_minimum(subscription: Subscription, valid_from: date, at: datetime) -> None:
+    begun = list(subscription.commitments.order_by("valid_from", "pk"))
+    present, minimum = _valid(begun, valid_from), _minimum_for(subscription)
+    if _is_negotiated(present):
+        return
+    amount = minimum.amount if minimum else NOTHING
+    currency = minimum.currency if minimum else present.currency if present else ""
+    if (amount, currency) != ((present.amount, present.currency) if present else (NOTHING, "")):
+        facts = {"currency": currency, "amount": amount, "valid_from": _free_day(begun, valid_from), "created_at": at}
+        SubscriptionCommitment.objects.create(subscription=subscription, **facts)
+
+
+def _valid(rows: Sequence[_Dated], day: date) -> _Dated | None:
+    """Return which of ``rows``, in the order of their days, is valid on ``day``, or was copied from a plan on it for the next."""
+    valid = [row for row in rows if row.valid_from <= day or not _is_negotiated(row)]
+    return valid[-1] if valid else None
+
+
+def _is_negotiated(row: SubscriptionAllowance | SubscriptionCommitment | None) -> bool:
+    return row is not None and row.created_by_id is not None
+
+
+def _free_day(rows: Sequence[SubscriptionAllowance | SubscriptionCommitment], day: date) -> date:
+    """Return the first day from ``day`` on on which none of ``rows`` begins."""
+    taken = {row.valid_from for row in rows}
+    while day in taken:
+        day += timedelta(days=1)
+    return day
 
 
 def _minimum_for(subscription: Subscription) -> PlanCommitment | None:

@@ -15,6 +15,7 @@ from accounts.models import User
 from billing import notifications
 from billing.models import Subscription, SubscriptionPhase, SubscriptionPrice
 from billing.models.agreements import phase_of
+from billing.operations.agreements import change_plan_terms
 from billing.operations.subscriptions import price_row
 from catalog.models import Plan
 from catalog.queries.offers import SoldPrice
@@ -78,6 +79,8 @@ def begin_phase(
         created_by=by,
     )
     phase.save()
+    if subscription.plan_id != last.plan_id:
+        change_plan_terms(subscription, valid_from=valid_from, at=at)
     _price(subscription, prices, valid_from, at, by)
     notifications.subscription_changed(subscription, at=at)
     return phase

@@ -15,7 +15,7 @@ from billing.api.invoices import State, state_told
 from billing.api.sides import PartySerializer, as_it_is
 from catalog.models import Plan, Term
 from common.api import MoneySerializer, money, unit_price
-from ordering.costs import End, due_in_advance
+from ordering.costs import End
 from ordering.models import Order, OrderLine, OrderQuerySet
 from ordering.operations import prepayment
 from ordering.queries import holds, tracking
@@ -132,10 +132,7 @@ def order_of(order: Order, reader: Organization, request: Request) -> dict[str, 
     """Write an order whose buyer, consumer with its parent, and lines with plan and subscription are loaded."""
     lines = list(order.lines.all())
     costs = [tracking.line_cost(line, order=order, reader=reader) for line in lines]
-    due = [
-        due_in_advance(cost, billing_model=line.billing_model, trial_days=line.module_wish.get("trial_days"))
-        for line, cost in zip(lines, costs, strict=True)
-    ]
+    due = [tracking.due_before(line, order=order, reader=reader) for line in lines]
     currency = next((cost.own.currency for cost in costs if cost is not None), order.currency)
     return {
         "number": order.number,

@@ -16,13 +16,14 @@ from django.db import IntegrityError, transaction
 from accounts.models import ApiToken, Organization, User, local_date
 from billing.models import Subscription
 from billing.operations import subscriptions
+from billing.price_list import price_list
 from billing.queries.amendment_costs import Change, ChangeCost, cost_of_change, levels_seen
 from billing.queries.paid_terms import term_end
 from catalog.models import Plan
 from catalog.provisioned import QuantityTooLarge
 from catalog.queries.offers import offers, sold_prices
 from common.errors import DomainError, FieldRefused
-from common.templatetags.show import day
+from common.templatetags.show import day, money
 from ordering import emails, notifications
 from ordering.amendment_quotes import AmendmentQuote, EndCost, Part
 from ordering.amendment_terms import AmendmentWish, Row, RunsUnder, compared, heading, term_words
@@ -283,8 +284,25 @@ def _plan(
         protection_model=sale.wish.protection_model,
         file_sync_model=sale.wish.file_sync_model,
     )
+    if not plan.is_fixed and plan.pk != subscription.plan_id:
+        warnings += _use_terms(subscription, plan, reader=reader, on=on)
     change = Change(OrderLine.Kind.PLAN, quantity=quantity, plan=plan, term_months=term, prices=sale.prices, plan_name=plan.name)
     return _Asked(subscription, wish, plan, before, after, change, warnings)
+
+
+def _use_terms(subscription: Subscription, plan: Plan, *, reader: Organization | None, on: date) -> list[str]:
+    """Say what months under a new plan by use include and cost at least, at the reader's end of the chain of prices."""
+    words = []
+    if subscription.allowances.exists() or subscription.commitments.exists():
+        words.append(f"What {subscription.plan_name} includes each month, and asks for at least, ends unless it was agreed apart.")
+    found = price_list(plan=plan, buyer=subject.buyer_of(subscription, reader), today=on)
+    if found is None:
+        return words
+    words += [f"Each month that begins then or later includes {included}." for included in found.terms.included]
+    if found.terms.minimum:
+        amount = money(found.terms.minimum, found.terms.currency)
+        words.append(f"Each month that begins then or later costs at least {amount}, excl. VAT.")
+    return words
 
 
 def _sold_plan(subscription: Subscription, wish: AmendmentWish, *, reader: Organization | None, at: datetime) -> Plan:
@@ -397,7 +415,7 @@ def _quoted(asked: _Asked, *, reader: Organization | None, at: datetime) -> Amen
         first_day=first_day,
         costs=costs if asked.after.is_fixed else [],
         warnings=asked.warnings,
-        fingerprint=fingerprint(_agreed_to(told, first_day, rows, costs)),
+        fingerprint=fingerprint([*_agreed_to(told, first_day, rows, costs), list(asked.warnings)]),
     )
 
 

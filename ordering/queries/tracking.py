@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -11,7 +12,7 @@ from catalog.pricing import Level
 from catalog.queries.offers import SoldPrice
 from ordering.amendment_quotes import EndCost, cost_words
 from ordering.amendment_terms import Row, RunsUnder, compared, heading
-from ordering.costs import Cost, of_sale
+from ordering.costs import Cost, due_in_advance, of_sale
 from ordering.models import Order, OrderLine
 from ordering.module_wishes import Included, included
 from ordering.wording import billing, cost_facts
@@ -190,6 +191,14 @@ def line_cost(line: OrderLine, *, order: Order, reader: Organization | None) -> 
     """Return what ``line`` was sold at as far as ``reader`` may know; None where it is priced by use."""
     sold = [SoldPrice.from_json(price) for price in line.prices]
     return of_sale(sold, quantity=line.quantity, term_months=line.term_months, whose=_reader_level(order, reader))
+
+
+def due_before(line: OrderLine, *, order: Order, reader: Organization | None) -> Decimal:
+    """Return what ``line`` costs its reader before it is carried out, excl. VAT; of a change what it was quoted at."""
+    if (amendment := amendment_of(line, order=order, reader=reader)) is not None:
+        return amendment.costs[0].due_now if amendment.costs else Decimal(0)
+    cost = line_cost(line, order=order, reader=reader)
+    return due_in_advance(cost, billing_model=line.billing_model, trial_days=line.module_wish.get("trial_days"))
 
 
 def line_billing(line: OrderLine) -> list[str]:

@@ -9,7 +9,9 @@ import pytest
 
 from billing.models import Subscription, SubscriptionAllowance, SubscriptionCommitment
 from billing.operations import agreements, issuing, runs
-from catalog.models import PlanAllowance, PlanCommitment
+from billing.operations.phases import begin_phase
+from billing.queries.paid_terms import read
+from catalog.models import Plan, PlanAllowance, PlanCommitment
 from common.errors import FieldRefused
 from provisioning.models import VendorOfferingItem
 from tests import factories
@@ -186,3 +188,43 @@ def test_what_has_a_fixed_price_and_what_has_ended_has_nothing_to_agree_on(subsc
         commit(fixed, "50")
     with pytest.raises(FieldRefused, match="ended before"):
         commit(subscription, "50")
+
+
+# --- With another plan ----------------------------------------------------------------------------------------------------
+
+
+def test_another_plan_brings_its_own_terms_from_the_next_month_on_and_what_was_negotiated_stays(subscription: Subscription) -> None:
+    old = subscription.plan
+    for item, quantity in ((SERVERS, 5), (STORAGE, 100)):
+        PlanAllowance.objects.create(plan=old, item=item, edition=EDITION, quantity=quantity)
+    PlanCommitment.objects.create(plan=old, currency="EUR", amount=50)
+    agreements.copy_plan_terms(subscription, at=NOVEMBER_1)
+    allow(subscription, "9", by=factories.UserFactory.create())  # from December on
+    new = factories.PlanFactory.create(product_group=old.product_group, service_manager=old.service_manager)
+    PlanAllowance.objects.create(plan=new, item=STORAGE, edition=EDITION, quantity=30)
+
+    change(subscription, new, date(2026, 10, 15))
+
+    assert terms_on(subscription, date(2026, 10, 1)) == ({SERVERS: 5, STORAGE: 100}, 50)
+    assert terms_on(subscription, date(2026, 11, 1)) == ({STORAGE: 30}, None)
+    assert terms_on(subscription, date(2026, 12, 1)) == ({SERVERS: 9, STORAGE: 30}, None)
+
+    change(subscription, old, date(2026, 10, 15))
+
+    assert terms_on(subscription, date(2026, 11, 1)) == ({SERVERS: 5, STORAGE: 100}, 50)
+    assert terms_on(subscription, date(2026, 12, 1)) == ({SERVERS: 9, STORAGE: 100}, 50)
+
+    change(subscription, new, date(2026, 12, 10))
+
+    assert terms_on(subscription, date(2027, 1, 1)) == ({SERVERS: 9, STORAGE: 30}, None)
+
+
+def change(subscription: Subscription, plan: Plan, day: date) -> None:
+    begin_phase(subscription_id=subscription.pk, valid_from=day, plan=plan, at=NOVEMBER_1, by=None)
+
+
+def terms_on(subscription: Subscription, day: date) -> tuple[dict[str, Decimal], Decimal | None]:
+    """What the month includes, and costs at least, whose first billed day ``day`` is."""
+    one = read(subscription)
+    minimum = one.commitment_on(day)
+    return {item: quantity for (item, _), quantity in one.included_on(day).items()}, minimum.amount if minimum else None

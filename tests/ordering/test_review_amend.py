@@ -8,10 +8,13 @@ import pytest
 
 from billing.models import InvoiceLine
 from billing.operations import renewals
+from catalog.models import PlanAllowance, PlanCommitment
 from ordering.amendment_terms import AmendmentWish
-from ordering.operations import amendments
+from ordering.operations import amendments, orders
 from tests import factories
+from tests.billing.making import EDITION, SERVERS, rate_card
 from tests.ordering.amend import LATER, execute, subscribed
+from tests.ordering.api import Programs
 from tests.ordering.conftest import AT
 from tests.ordering.test_amend_prepaid import go_on, invoices, order, pay, total
 
@@ -116,3 +119,34 @@ def place(subscription, key, seen=""):
         by=factories.UserFactory(),
         at=LATER,
     )
+
+
+def test_a_plan_by_use_says_what_its_months_include_and_cost_at_least(shop):
+    subscription = subscribed(shop.plan, shop.personas.direct_customer)
+    other = factories.PlanFactory(service_manager=shop.plan.service_manager)
+    rate_card(other.product_group)
+    PlanAllowance.objects.create(plan=other, item=SERVERS, edition=EDITION, quantity=5)
+    PlanCommitment.objects.create(plan=other, currency="EUR", amount=50)
+
+    def quoted():
+        wish = AmendmentWish("plan", plan=other)
+        return amendments.quote_amendment(subscription_id=subscription.pk, wish=wish, reader=subscription.consumer, at=LATER)
+
+    first = quoted()
+    PlanCommitment.objects.filter(plan=other).update(amount=90)
+
+    assert "Each month that begins then or later includes 5 servers (Protection, per gigabyte)." in first.warnings
+    assert "Each month that begins then or later costs at least 50.00 EUR, excl. VAT." in first.warnings
+    assert quoted().fingerprint != first.fingerprint
+
+
+def test_programs_are_told_what_is_due_of_a_change_and_not_of_a_new_service(shop, year):
+    cost, made = order(year, "quantity", quantity=2)
+    programs = Programs(shop)
+
+    assert programs.get("dora", f"orders/{made}").json()["due_now"] == {"amount": f"{cost.due_now:.2f}", "currency": "EUR"}
+
+    orders.cancel_order(order_id=made.pk, by=None, at=LATER)
+    _, end = order(year, "cancel", ends="at_end_of_term")
+
+    assert programs.get("dora", f"orders/{end}").json()["due_now"] == {"amount": "0.00", "currency": "EUR"}
