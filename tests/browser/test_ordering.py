@@ -7,6 +7,7 @@ Changes of a running service have tests of their own beside this file.
 from collections.abc import Iterator
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 
 from accounts.models import Organization
@@ -312,3 +313,27 @@ def test_back_refresh_and_a_double_click_lose_and_double_nothing(dora: Page, pla
     expect(dora.locator("#progress")).to_contain_text("Your service is ready")
     assert Order.objects.count() == 1
     assert not Basket.objects.open().filter(buyer__in=Organization.objects.filter(pk=personas.direct_customer.pk)).exists()
+
+
+def test_an_account_manager_orders_on_behalf_of_a_customer_and_executes(
+    chromium: Browser, live_server, personas: Personas, plan: Plan, size: dict[str, int]
+) -> None:
+    with signed_in(chromium, live_server.url, personas.mira, **size) as page:
+        page.goto(f"{reverse('admin:ordering_order_create')}?find=Dora")
+        page.click("main a:has-text('Dora Design'), #content a:has-text('Dora Design')")
+        page.select_option("[name=plan]", value=str(plan.pk))
+        page.select_option("[name=protection_model]", label="Per gigabyte")
+        page.select_option("[name=file_sync_model]", label="Per user")
+        page.click("button:has-text('Place order')")
+        order = Order.objects.get()
+        assert order.status == Order.Status.PLACED
+        expect(page.locator("body")).to_contain_text("Login Username is missing: Acronis needs it")
+        page.fill("[name=login]", "dora.kern")
+        page.fill("[name=email]", "dora@example.com")
+        page.click("text=Save service details")
+        expect(page.locator("body")).not_to_contain_text("What is missing before it can be executed")
+        page.get_by_role("button", name="Execute", exact=True).first.click()
+
+        expect(page.locator("body")).to_contain_text("Send the activation mail to dora@example.com")
+    order.refresh_from_db()
+    assert order.status == Order.Status.COMPLETED
