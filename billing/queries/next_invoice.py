@@ -42,7 +42,8 @@ def next_invoice(subscription: Subscription, sold: Sold | None, *, at: datetime)
     if end is not None and (end <= subscription.charged_from or Period.month_of(end - timedelta(days=1)).end <= today):
         return None
     month = Period.month_of(first if end is None else min(first, end - timedelta(days=1)))
-    return NextInvoice(month.end, month)
+    days = Period(max(month.start, subscription.charged_from), month.end if end is None else min(month.end, end))
+    return NextInvoice(month.end, days)
 
 
 def _renewal(subscription: Subscription, sold: Sold | None, today: date, at: datetime) -> NextInvoice | None:

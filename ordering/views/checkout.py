@@ -144,7 +144,7 @@ def _place_order(request: MemberRequest) -> HttpResponse:
         for errors in form.errors.get_json_data().values():
             messages.error(request, " ".join(error["message"] for error in errors))
         return redirect("ordering:review")
-    mine = Basket.objects.visible_to(request.user).filter(buyer=request.acting.organization)
+    mine = Basket.objects.filter(owner=request.user, buyer=request.acting.organization)  # which is this person's own
     basket = get_object_or_404(mine, key=form.cleaned_data["basket"])
     try:
         order = orders.submit_order(
