@@ -233,9 +233,10 @@ def lines_due(
     taxed = {group: _taxed(treated.taxes(of_group)) for group, of_group in taxes.items()}
     for item in sorted(items):
         dated = charges.get(item)
-        group = dated.product_group if dated else _group_of(one, item, part)
+        phase = _phase_on(one, dated.days.start if dated else _day_of(item, part))
+        group = dated.product_group if dated else phase.product_group
         found = adjusting.lines_due(dated.charge if dated else None, billed.get(item, ()), charged.currency)
-        lines += [_line(one, item, dated, due, part, group, taxed.get(group, _UNTAXED)) for due in found]
+        lines += [_line(one, item, dated, due, part, phase.plan_name, group, taxed.get(group, _UNTAXED)) for due in found]
     return lines
 
 
@@ -253,12 +254,15 @@ def _taxed(taxes: tuple[TaxTerms, ...]) -> _Taxed:
     return _Taxed([[tax.name, plain(tax.percent)] for tax in taxes], sum((tax.percent for tax in taxes), Decimal(0)))
 
 
-def _group_of(one: sold.Sold, item: Item, part: Period) -> int:
-    """Return the product group that what is taken back was sold under; lines that begin inside a month are named by the day."""
+def _day_of(item: Item, part: Period) -> date:
+    """Return a day for which what is taken back was sold; lines that begin inside a month are named by the day."""
     named = (item.edition if item.item in fixed.ITEMS else item.part)[:10]
-    day = date.fromisoformat(named) if _is_day(named) else part.start
-    under = [phase for phase in one.phases if phase.valid_from <= day]
-    return under[-1].product_group if under else one.product_group
+    return date.fromisoformat(named) if _is_day(named) else part.start
+
+
+def _phase_on(one: sold.Sold, day: date) -> sold.Phase:
+    """Return what it was sold as on ``day``: by the group it is taxed, by the name it is told."""
+    return next((phase for phase in reversed(one.phases) if phase.valid_from <= day), one.phases[-1])
 
 
 def _is_day(text: str) -> bool:
@@ -275,10 +279,10 @@ def _line(
     dated: DatedCharge | None,
     due: Due,
     part: Period,
+    plan: str,
     group: int,
     taxed: _Taxed,
 ) -> Line:
-    plan = one.phases[-1].plan_name
     working = {
         **due.working,
         "kind": due.kind.value,

@@ -114,11 +114,14 @@ def take_back_cancellation(*, subscription_id: int, by: User | None, at: datetim
 
 
 def give_up_outlived(*, at: datetime) -> int:
-    """Cancel the orders that wait although what they were to change has ended; tell how many. Repeated, nothing."""
-    waiting = [Order.Status.PLACED, Order.Status.HELD, Order.Status.AWAITING_PAYMENT]
-    ended = OrderLine.objects.amendments().filter(
-        order__status__in=waiting, status=OrderLine.Status.WAITING, subscription__status=Subscription.Status.ENDED
-    )
+    """
+    Cancel the orders that wait, or failed, although what they were to change has ended; tell how many. Repeated, nothing.
+
+    What was invoiced for them in advance is credited.
+    """
+    waiting = [Order.Status.PLACED, Order.Status.HELD, Order.Status.AWAITING_PAYMENT, Order.Status.FAILED]
+    unfinished = OrderLine.objects.amendments().unfinished()
+    ended = unfinished.filter(order__status__in=waiting, subscription__status=Subscription.Status.ENDED)
     found = list(ended.order_by("order").values_list("order", flat=True)[:SWEEP_LIMIT])
     return sum(_give_up(order_id, waiting, at=at) for order_id in found)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from accounts.models import Organization
+from accounts.models import Organization, local_date
 from billing.models import SubscriptionPhase, SubscriptionPrice
 from billing.queries.credit import Credit, credit_of, level_between
 from catalog.models import Plan
@@ -219,7 +219,7 @@ def _lines_under_way(debtor: Organization, *, but: Order) -> list[OrderLine]:
     unfinished = OrderLine.objects.unfinished().filter(order__status__in=_UNDER_WAY).exclude(order=but)
     is_reseller = debtor.kind == Organization.Kind.RESELLER
     mine = unfinished.filter(order__consumer__parent=debtor) if is_reseller else unfinished.filter(order__consumer=debtor)
-    return [line for line in mine.select_related("subscription") if _asks_for_credit(line, debtor)]
+    return [line for line in mine.select_related("subscription", "order") if _asks_for_credit(line, debtor)]
 
 
 def _cost(lines: Iterable[OrderLine], debtor: Organization) -> Decimal:
@@ -233,10 +233,10 @@ def _at_once(billing_model: str, price: Decimal, term_months: int, currency: str
 
 
 def _present_cost(line: OrderLine, debtor: Organization) -> Decimal:
-    """Return what a month, or the prepaid term, of an amended subscription costs before the change."""
+    """Return what a month, or the prepaid term, of an amended subscription costs before the change; moves to come do not count."""
     assert line.subscription is not None  # an amendment has one; the database sees to it
     standing = SubscriptionPrice.objects.standing().filter(subscription=line.subscription, level=level_between(debtor))
-    price = standing.order_by("valid_from", "pk").last()
+    price = standing.filter(valid_from__lte=local_date(line.order.placed_at, debtor)).order_by("valid_from", "pk").last()
     phase = SubscriptionPhase.objects.filter(subscription=line.subscription).order_by("valid_from", "pk").last()
     if price is None or phase is None or price.currency != debtor.currency:
         return NOTHING

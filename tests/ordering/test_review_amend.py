@@ -6,13 +6,15 @@ from uuid import uuid4
 
 import pytest
 
-from billing.models import InvoiceLine
+from billing.models import CreditNote, InvoiceLine
 from billing.operations import renewals
 from catalog.models import PlanAllowance, PlanCommitment
+from common.errors import DomainError
 from ordering.amendment_terms import AmendmentWish
-from ordering.operations import amendments, orders
+from ordering.operations import amendments, execution, orders, prepayment
 from tests import factories
-from tests.billing.making import EDITION, SERVERS, rate_card
+from tests.billing.making import EDITION, SERVERS, move, rate_card, sold_at
+from tests.billing.scenarios.scenes import bill
 from tests.ordering.amend import LATER, execute, subscribed
 from tests.ordering.api import Programs
 from tests.ordering.conftest import AT
@@ -150,3 +152,51 @@ def test_programs_are_told_what_is_due_of_a_change_and_not_of_a_new_service(shop
     _, end = order(year, "cancel", ends="at_end_of_term")
 
     assert programs.get("dora", f"orders/{end}").json()["due_now"] == {"amount": "0.00", "currency": "EUR"}
+
+
+def test_a_change_that_was_paid_and_failed_is_given_up_and_credited_when_what_it_changes_has_ended(year, monkeypatch):
+    _, made = order(year, "quantity", quantity=2)
+    go_on(made)
+    pay(invoices(year)[-1])
+    go_on(made)
+    with monkeypatch.context() as patched:
+        patched.setattr(execution.converging, "converge", refuse)
+        assert execute(made.lines.get()).status == "failed"
+    _, end = order(year, "cancel", ends="now")
+    execute(end.lines.get())
+
+    assert amendments.give_up_outlived(at=LATER) == 1
+    prepayment.sweep(at=LATER)
+
+    made.refresh_from_db()
+    assert made.status == "cancelled"
+    assert CreditNote.objects.get().net == invoices(year)[1].net
+
+
+def refuse(*_args, **_facts):
+    raise DomainError("No.")
+
+
+def test_a_price_that_is_to_move_hides_nothing_of_what_a_change_adds(shop, vendor_answers):
+    vendor_answers(*[None] * 9)
+    dora = shop.personas.direct_customer
+    subscription = subscribed(shop.fixed_plan(name="Backup 50 GB"), dora)
+    move(subscription, sold_at("40"), valid_from=LATER.date() + timedelta(days=30))
+    dora.credit_limit = Decimal(5)
+    dora.save()
+
+    _, made = order(subscription, "quantity", quantity=2)
+
+    assert (made.status, "this order 20.00 EUR" in made.held_because) == ("held", True)
+
+
+def test_lines_of_the_month_are_told_by_the_plan_of_their_days(shop, vendor_answers):
+    vendor_answers(*[None] * 9)
+    subscription = subscribed(shop.fixed_plan(name="Backup 50 GB"), shop.personas.direct_customer)
+    _, made = order(subscription, "plan", plan=shop.fixed_plan(name="Archive"))
+    execute(made.lines.get())
+
+    bill(shop.personas.msp)
+
+    told = InvoiceLine.objects.filter(item="subscription").order_by("period_start").values_list("working__plan", "description")
+    assert list(told) == [("Backup 50 GB", "Backup 50 GB, 14 of 31 days"), ("Archive", "Archive, 17 of 31 days")]
