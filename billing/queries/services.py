@@ -82,6 +82,8 @@ class Quota:
 
     label: str
     words: str
+    is_limited: bool
+    """Whether there is more to say than that it is on."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ def quotas(service: Service) -> list[Quota]:
             words=Limit(item.soft_quota, item.overage).times(service.quantity).words(units.get(item.name, ""))
             if item.is_enabled
             else "off",
+            is_limited=item.soft_quota is not None or not item.is_enabled,
         )
         for item in items
     ]

@@ -62,13 +62,16 @@ def service(request: HttpRequest, number: str) -> HttpResponse:
     one, tenant = subscription.service, subscription.service.tenant
     invoices = Invoice.objects.visible_to(request.user).issued().filter(lines__subscription=subscription).distinct()
     sold = _sold(request, [subscription]).get(subscription.pk)
+    quotas = queries.quotas(one)
     context = {
         **live_facts(subscription),
         "service": one,
         "sold": sold,
         "next_invoice": next_invoice(subscription, sold, at=clock.now()),
         "sign_in": queries.sign_in(tenant),
-        "quotas": queries.quotas(one),
+        "has_quotas": bool(quotas) and one.ended_at is None,
+        "quotas": [quota for quota in quotas if quota.is_limited],
+        "unlimited": [quota.label for quota in quotas if not quota.is_limited],
         "portal_url": provisioning.portal_url(one.service_manager),
         "holds": Hold.objects.filter(tenant=tenant, released_at__isnull=True).order_by("opened_at"),
         "invoices": invoices.select_related("buyer", "seller")[:INVOICES_SHOWN],

@@ -1,10 +1,11 @@
 """
-The demonstration's shelves: one plan paid by use and one of fixed price, both sold by two resellers, one with its own marketplace.
+The demonstration's shelves: a plan paid by use and two of fixed price, sold by two resellers, one with its own marketplace.
 
 Everything is made through the same operations as in the BSS. Making it again changes nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from io import BytesIO
@@ -38,11 +39,22 @@ from catalog.queries.module_setting import offering_of
 from provisioning.models import ServiceManager
 
 BY_USE = "Cyber Protect pay-as-you-go"
-FIXED = "Backup 50 GB"
 
 
-def make_catalogue(manager: ServiceManager, at: datetime) -> tuple[Plan, Plan]:
-    """Make what is missing of the shelves and return the plan that is paid by use and the one of fixed price."""
+@dataclass(frozen=True)
+class FixedShelf:
+    """A plan of fixed price: its quota and overage of one unit in GB, and what it costs."""
+
+    name: str
+    storage: int
+    above: int
+    prices: tuple[tuple[str, int, str, str, str], ...]
+    """Currency, term in months, price, setup fee, overage price per GB and month."""
+    summary: str
+
+
+def make_catalogue(manager: ServiceManager, at: datetime) -> list[Plan]:
+    """Make what is missing of the shelves and return its plans: the one that is paid by use, then those of fixed price."""
     TermsDocument.objects.get_or_create(
         title="Acronis Terms of Use",
         version="2026-01",
@@ -55,8 +67,11 @@ def make_catalogue(manager: ServiceManager, at: datetime) -> tuple[Plan, Plan]:
     )
     venture, group = _venture(at), _group()
     by_use = Plan.objects.filter(product_group=group, name=BY_USE).first() or _plan_by_use(venture, group, manager, at)
-    fixed = Plan.objects.filter(product_group=group, name=FIXED).first() or _fixed_plan(venture, group, manager, at)
-    return by_use, fixed
+    fixed = [
+        Plan.objects.filter(product_group=group, name=shelf.name).first() or _fixed_plan(shelf, venture, group, manager, at)
+        for shelf in FIXED
+    ]
+    return [by_use, *fixed]
 
 
 def make_partners(plans: Sequence[Plan], partners: Sequence[tuple[Organization, str, str]], at: datetime) -> None:
@@ -131,8 +146,8 @@ def _plan_by_use(venture: Venture, group: ProductGroup, manager: ServiceManager,
     return _published(plan, "Backup, security and file sharing. Pay for what you use, month by month.", BY_USE_WORDS, at)
 
 
-def _fixed_plan(venture: Venture, group: ProductGroup, manager: ServiceManager, at: datetime) -> Plan:
-    plan = create_plan(venture=venture, product_group=group, name=FIXED, at=at)
+def _fixed_plan(shelf: FixedShelf, venture: Venture, group: ProductGroup, manager: ServiceManager, at: datetime) -> Plan:
+    plan = create_plan(venture=venture, product_group=group, name=shelf.name, at=at)
     set_selling_options(
         plan_id=plan.pk,
         billing_model=Plan.BillingModel.POSTPAID_FIXED,
@@ -149,8 +164,8 @@ def _fixed_plan(venture: Venture, group: ProductGroup, manager: ServiceManager, 
     ]
     settings = NewSettings(
         service_manager_id=manager.pk,
-        storage_quota=50,
-        overage=10,
+        storage_quota=shelf.storage,
+        overage=shelf.above,
         protection_model="per_gigabyte",
         file_sync_model="per_user",
         items=tuple((item.name, ItemValues()) for item in included),
@@ -166,10 +181,10 @@ def _fixed_plan(venture: Venture, group: ProductGroup, manager: ServiceManager, 
     )
     prices = [
         NewPrice(currency, term, Decimal(price), setup_fee=Decimal(setup), overage_price=Decimal(overage))
-        for currency, term, price, setup, overage in FIXED_PRICES
+        for currency, term, price, setup, overage in shelf.prices
     ]
     set_prices(plan_id=plan.pk, prices=prices, valid_from=at.date(), today=at.date(), by=None, at=at)
-    return _published(plan, "50 GB of backup at a fixed price. Order more than one when you need more room.", FIXED_WORDS, at)
+    return _published(plan, shelf.summary, FIXED_WORDS, at)
 
 
 def _published(plan: Plan, summary: str, description: str, at: datetime) -> Plan:
@@ -190,12 +205,32 @@ def _drawn_logo(words: str, colour: str) -> BytesIO:
     return file
 
 
-FIXED_PRICES = (
-    ("EUR", 1, "19.90", "29.00", "0.45"),
-    ("EUR", 12, "199.00", "0.00", "0.40"),
-    ("EUR", 36, "540.00", "0.00", "0.35"),
-    ("CHF", 1, "21.90", "29.00", "0.50"),
-    ("CHF", 12, "219.00", "0.00", "0.45"),
+FIXED = (
+    FixedShelf(
+        name="Backup 50 GB",
+        storage=50,
+        above=10,
+        prices=(
+            ("EUR", 1, "19.90", "29.00", "0.45"),
+            ("EUR", 12, "199.00", "0.00", "0.40"),
+            ("EUR", 36, "540.00", "0.00", "0.35"),
+            ("CHF", 1, "21.90", "29.00", "0.50"),
+            ("CHF", 12, "219.00", "0.00", "0.45"),
+        ),
+        summary="50 GB of backup at a fixed price. Order more than one when you need more room.",
+    ),
+    FixedShelf(
+        name="Backup Plus 250 GB",
+        storage=250,
+        above=50,
+        prices=(
+            ("EUR", 1, "79.00", "29.00", "0.40"),
+            ("EUR", 12, "790.00", "0.00", "0.35"),
+            ("CHF", 1, "86.00", "29.00", "0.45"),
+            ("CHF", 12, "860.00", "0.00", "0.40"),
+        ),
+        summary="250 GB of backup at a fixed price, for when 50 GB have become too few.",
+    ),
 )
 
 BY_USE_WORDS = """Backup and recovery for workstations, servers, virtual machines and Microsoft 365, anti-malware protection, \
