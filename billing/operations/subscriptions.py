@@ -114,7 +114,7 @@ def _end_of_trial(service: Service, plan: Plan, started_on: date, trial_days: in
 
 
 @transaction.atomic
-def end_subscription(*, subscription_id: int, at: datetime, by: User | None) -> Subscription:
+def end_subscription(*, subscription_id: int, at: datetime, by: User | None, agreed: date | None = None) -> Subscription:
     """
     End the billing and, in the same transaction, the service: its tenant is deleted at the vendor, with all users and backups.
 
@@ -122,6 +122,7 @@ def end_subscription(*, subscription_id: int, at: datetime, by: User | None) -> 
     Ended again, nothing.
 
     :param by: who ends it; None: the service had ended already, and only the billing follows.
+    :param agreed: the first day it was not to run any more, where that was agreed before and has come meanwhile.
     """
     subscription = Subscription.objects.locked().select_related("service").get(pk=subscription_id)
     if subscription.status == Subscription.Status.ENDED:
@@ -131,7 +132,7 @@ def end_subscription(*, subscription_id: int, at: datetime, by: User | None) -> 
     subscription.move_to(Subscription.Status.ENDED)
     # A service may have been ended below before its billing began; then nothing is billed.
     ended_on = max(last_billed_day(ended_at) + timedelta(days=1), subscription.started_on)
-    subscription.ended_on = min(ended_on, subscription.cancels_on or ended_on)
+    subscription.ended_on = min(ended_on, subscription.cancels_on or ended_on, agreed or ended_on)
     subscription.save(update_fields=["status", "ended_on"])
     notifications.subscription_ended(subscription, at=at)
     logger.info("subscription ended", extra={"subscription": subscription.number, "by": by.pk if by else None})

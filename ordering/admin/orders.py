@@ -222,7 +222,13 @@ class OrderAdmin(AmendmentPages, CreatingPages, QuotePages, OrdersAsFile, OrderL
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
-                gates.decline_order(order_id=order.pk, reason=form.cleaned_data["reason"], by=staff(request), at=clock.now())
+                gates.decline_order(
+                    order_id=order.pk,
+                    reason=form.cleaned_data["reason"],
+                    by=staff(request),
+                    at=clock.now(),
+                    held_for=Order.HeldFor(order.held_for or Order.HeldFor.APPROVAL),
+                )
             except DomainError as refusal:
                 refuse(form, refusal)
             else:
@@ -340,7 +346,7 @@ def _preview(order: Order, line: OrderLine) -> dict[str, Any]:
     """Return what executing ``line`` would do at the vendor, or why nobody can say."""
     try:
         if line.kind != OrderLine.Kind.NEW:
-            return {"line": line, "steps": amending.steps(line)}
+            return {"line": line, "steps": amending.steps(line, at=clock.now())}
         steps = steps_of_order(consumer=order.consumer, service_manager=line.plan.sold_through, wish=module_wishes.of_line(line))
     except (AcronisError, DomainError) as error:
         return {"line": line, "problem": str(error)}

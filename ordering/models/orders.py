@@ -68,7 +68,7 @@ class Order(StatefulModel):
         "held": frozenset({"placed", "cancelled"}),
         "awaiting_payment": frozenset({"executing", "cancelled"}),
         "executing": frozenset({"completed", "failed"}),
-        "failed": frozenset({"executing", "cancelled"}),
+        "failed": frozenset({"executing", "awaiting_payment", "cancelled"}),
         "completed": frozenset(),
         "cancelled": frozenset(),
     }

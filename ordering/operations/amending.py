@@ -17,7 +17,6 @@ from billing.models import Subscription
 from billing.operations import renewals, subscriptions
 from billing.operations.overage import Moment, bill_overage
 from billing.operations.phases import begin_phase
-from billing.queries.paid_terms import term_end
 from catalog.models import FIXED_MODELS, Plan
 from catalog.queries.offers import SoldPrice
 from common.errors import DomainError
@@ -93,9 +92,9 @@ def true_up(line: OrderLine, *, at: datetime) -> None:
         logger.warning("change not invoiced", extra={"order_line": line.pk, "reason": str(refusal)})
 
 
-def steps(line: OrderLine) -> list[Step]:
+def steps(line: OrderLine, *, at: datetime) -> list[Step]:
     """
-    Return what carrying out the line would do at the vendor. Changes nothing.
+    Return what carrying out the line would do at the vendor now. Changes nothing.
 
     :raises AcronisError: the vendor did not answer.
     :raises DomainError: the plan cannot be made.
@@ -106,7 +105,7 @@ def steps(line: OrderLine) -> list[Step]:
             return steps_of_quotas(service_id=line.service.pk, limits={}, quantity=line.quantity)
         case OrderLine.Kind.PLAN:
             return steps_of_plan(service_id=line.service.pk, wish=module_wishes.of_line(line))
-        case OrderLine.Kind.CANCEL if line.ends == OrderLine.Ends.NOW:
+        case OrderLine.Kind.CANCEL if line.ends == OrderLine.Ends.NOW or _has_come(_agreed_end(line), at=at):
             return [Step(DeleteTenant(line.service.tenant.vendor_name).sentence)]
     return []
 
@@ -147,10 +146,13 @@ def complete(order: Order, line: OrderLine, *, at: datetime) -> None:
     subscription = Subscription.objects.locked().select_related("service").get(pk=_subscription_id(line))
     by = order.executed_by or order.placed_by
     if line.kind == OrderLine.Kind.CANCEL:
+        agreed = _agreed_end(line)
         if line.ends == OrderLine.Ends.NOW:
             subscriptions.end_subscription(subscription_id=subscription.pk, at=at, by=by)
+        elif _has_come(agreed, at=at):  # it waited too long, and no other term was agreed to
+            subscriptions.end_subscription(subscription_id=subscription.pk, at=at, by=by, agreed=agreed)
         elif subscription.status != Subscription.Status.ENDED:
-            subscriptions.plan_end(subscription_id=subscription.pk, on=_end(subscription, line, at=at), at=at, by=by)
+            subscriptions.plan_end(subscription_id=subscription.pk, on=agreed, at=at, by=by)
         return
     service = subscription.service
     _check_lives(subscription, service)
@@ -174,10 +176,13 @@ def put_back(line: OrderLine, *, at: datetime) -> None:
         line.save(update_fields=["before"])
 
 
-def _end(subscription: Subscription, line: OrderLine, *, at: datetime) -> date:
-    """Return the first day it does not run: as it was quoted, unless that day has come and another term runs."""
-    today, quoted = local_date(at, subject.msp()), date.fromisoformat(line.quote["first_day"])
-    return quoted if quoted > today else term_end(subscription, on=today)
+def _agreed_end(line: OrderLine) -> date:
+    """Return the first day it does not run, as it was quoted."""
+    return date.fromisoformat(line.quote["first_day"])
+
+
+def _has_come(day: date, *, at: datetime) -> bool:
+    return day <= local_date(at, subject.msp())
 
 
 def _phase(line: OrderLine, service: Service) -> dict[str, Any]:

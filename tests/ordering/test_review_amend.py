@@ -1,17 +1,18 @@
 """Changes as somebody would make them who wants them to go wrong."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 
-from billing.models import CreditNote, InvoiceLine
+from billing.models import CreditNote, InvoiceLine, Payment
 from billing.operations import renewals
+from billing.operations.payments import reverse_payment
 from catalog.models import PlanAllowance, PlanCommitment
 from common.errors import DomainError
 from ordering.amendment_terms import AmendmentWish
-from ordering.operations import amendments, execution, orders, prepayment
+from ordering.operations import amending, amendments, execution, orders, prepayment
 from tests import factories
 from tests.billing.making import EDITION, SERVERS, move, rate_card, sold_at
 from tests.billing.scenarios.scenes import bill
@@ -109,11 +110,11 @@ def test_a_second_click_while_the_first_is_judged_is_the_first_ones_order(year, 
     assert second == first["order"]
 
 
-def place(subscription, key, seen=""):
-    seen = seen or amendments.quote_amendment(subscription_id=subscription.pk, wish=TWO, reader=None, at=LATER).fingerprint
+def place(subscription, key, seen="", wish=TWO):
+    seen = seen or amendments.quote_amendment(subscription_id=subscription.pk, wish=wish, reader=None, at=LATER).fingerprint
     return amendments.place_amendment(
         subscription_id=subscription.pk,
-        wish=TWO,
+        wish=wish,
         quote_seen=seen,
         reader=None,
         source="bss",
@@ -200,3 +201,37 @@ def test_lines_of_the_month_are_told_by_the_plan_of_their_days(shop, vendor_answ
 
     told = InvoiceLine.objects.filter(item="subscription").order_by("period_start").values_list("working__plan", "description")
     assert list(told) == [("Backup 50 GB", "Backup 50 GB, 14 of 31 days"), ("Archive", "Archive, 17 of 31 days")]
+
+
+def test_a_cancellation_that_waited_beyond_its_day_ends_the_service_and_begins_no_other_term(year):
+    made = place(year, uuid4(), wish=AmendmentWish("cancel", ends="at_end_of_term"))
+    late = LATER + timedelta(days=360)  # 10 October 2027; the term ended on the 1st
+    renewals.renew_due(at=late)
+    assert total(year) == 410
+
+    orders.execute_order(order_id=made.pk, by=factories.UserFactory(), at=late)
+    execute(made.lines.get(), at=late)
+
+    year.refresh_from_db()
+    assert (year.status, year.ended_on) == ("ended", date(2027, 10, 1))
+    assert total(year) == 210
+    assert [step.sentence.split(" “")[0] for step in amending.steps(made.lines.get(), at=late)] == ["Delete the tenant"]
+
+
+def test_a_change_that_failed_waits_for_its_payment_again_where_that_was_taken_back(year, monkeypatch):
+    _, made = order(year, "quantity", quantity=2)
+    go_on(made)
+    pay(invoices(year)[-1])
+    go_on(made)
+    with monkeypatch.context() as patched:
+        patched.setattr(execution.converging, "converge", refuse)
+        execute(made.lines.get())
+    reverse_payment(payment_id=Payment.objects.latest("pk").pk, reason="Bounced", by=None, at=LATER)
+
+    orders.retry_order(order_id=made.pk, by=None, at=LATER)
+    go_on(made)
+    assert made.status == "awaiting_payment"
+
+    pay(invoices(year)[-1])
+    go_on(made)
+    assert execute(made.lines.get()).status == "completed"
