@@ -1,9 +1,11 @@
 """What a program may do with an order: execute it or try it again, cancel it, and as a reseller decide about it."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
@@ -25,13 +27,13 @@ class Decline(Strict):
     reason = serializers.CharField(max_length=500, help_text="Your customer reads it.")
 
 
-class _MoveView(IdempotentView):
+class _MoveView(IdempotentView, ABC):
     """One move of an order by POST; a subclass says who may make it, and makes it."""
 
     scopes = {"POST": ApiToken.Scope.ORDERS_WRITE}
     takes: type[Strict] = Strict
 
-    def moved(self, request: Request, number: str) -> Response:
+    def post(self, request: Request, number: str) -> Response:
         asked(Strict, request)
         body = self.takes(data=request.data)
         body.is_valid(raise_exception=True)
@@ -39,36 +41,45 @@ class _MoveView(IdempotentView):
         self.check(order)
         return self.once(request, lambda key: self._moved(order, body.validated_data, request))
 
+    @abstractmethod
     def check(self, order: Order) -> None:
         """:raises PermissionDenied: the caller sees the order, but others make this move."""
-        raise NotImplementedError
 
+    @abstractmethod
     def move(self, order: Order, wish: dict[str, Any]) -> None:
         """:raises DomainError: the order's state does not let it."""
-        raise NotImplementedError
 
     def _moved(self, order: Order, wish: dict[str, Any], request: Request) -> Response:
         obeyed(lambda: self.move(order, wish))
         return told(order.number, self.caller.organization, request)
 
 
-class ExecuteOrderView(_MoveView):
-    @extend_schema(
-        operation_id="execute_order",
-        summary="Execute an order",
-        description=(
-            "Lets a failed order be tried again, or one that waits for its execution be carried out. The buyer tries again what "
-            "failed, and executes what it ordered while its orders were executed by hand, once they are executed by themselves. "
-            "What the MSP's staff entered, and what is executed by hand, only a token of the MSP executes. In progress or "
-            "completed, nothing happens. A held order is refused with 409, and so is one with something missing."
-        ),
-        parameters=[KEY_PARAMETER],
-        request=None,
-        responses={HTTPStatus.OK.value: WholeOrderSerializer, **REFUSALS},
-    )
-    def post(self, request: Request, number: str) -> Response:
-        return self.moved(request, number)
+def _documented(operation_id: str, summary: str, description: str) -> Callable[[type[_MoveView]], type[_MoveView]]:
+    """Return a decorator that puts a move into the document of the API."""
 
+    def decorate(view: type[_MoveView]) -> type[_MoveView]:
+        told_of = extend_schema(
+            operation_id=operation_id,
+            summary=summary,
+            description=description,
+            parameters=[KEY_PARAMETER],
+            request=None if view.takes is Strict else view.takes,
+            responses={HTTPStatus.OK.value: WholeOrderSerializer, **REFUSALS},
+        )
+        return extend_schema_view(post=told_of)(view)
+
+    return decorate
+
+
+@_documented(
+    "execute_order",
+    "Execute an order",
+    "Lets a failed order be tried again, or one that waits for its execution be carried out. The buyer tries again what "
+    "failed, and executes what it ordered while its orders were executed by hand, once they are executed by themselves. "
+    "What the MSP's staff entered, and what is executed by hand, only a token of the MSP executes. In progress or "
+    "completed, nothing happens. A held order is refused with 409, and so is one with something missing.",
+)
+class ExecuteOrderView(_MoveView):
     def check(self, order: Order) -> None:
         _check_buyer(order, self.caller.organization)
         if self.caller.organization.kind == Organization.Kind.MSP or order.status != Order.Status.PLACED:
@@ -82,21 +93,13 @@ class ExecuteOrderView(_MoveView):
         move(order_id=order.pk, by=self.caller.person, at=clock.now())
 
 
+@_documented(
+    "cancel_order",
+    "Cancel an order",
+    "Gives up an order that waits or failed; only its buyer does. What was begun at Acronis is deleted there, and what was "
+    "invoiced for it is credited. In progress or completed, it is refused with 409. Cancelled before, nothing happens.",
+)
 class CancelOrderView(_MoveView):
-    @extend_schema(
-        operation_id="cancel_order",
-        summary="Cancel an order",
-        description=(
-            "Gives up an order that waits or failed; only its buyer does. What was begun at Acronis is deleted there, and what was "
-            "invoiced for it is credited. In progress or completed, it is refused with 409. Cancelled before, nothing happens."
-        ),
-        parameters=[KEY_PARAMETER],
-        request=None,
-        responses={HTTPStatus.OK.value: WholeOrderSerializer, **REFUSALS},
-    )
-    def post(self, request: Request, number: str) -> Response:
-        return self.moved(request, number)
-
     def check(self, order: Order) -> None:
         _check_buyer(order, self.caller.organization)
 
@@ -111,41 +114,25 @@ class _DecisionView(_MoveView):
             raise PermissionDenied("The reseller decides about its customers' orders.")
 
 
+@_documented(
+    "approve_order",
+    "Approve an order",
+    "For resellers: lets an order of a customer go on that waits for your approval. It may then be held for your own "
+    "credit limit. Approved before, nothing happens; where it waits for something else, it is refused with 409.",
+)
 class ApproveOrderView(_DecisionView):
-    @extend_schema(
-        operation_id="approve_order",
-        summary="Approve an order",
-        description=(
-            "For resellers: lets an order of a customer go on that waits for your approval. It may then be held for your own "
-            "credit limit. Approved before, nothing happens; where it waits for something else, it is refused with 409."
-        ),
-        parameters=[KEY_PARAMETER],
-        request=None,
-        responses={HTTPStatus.OK.value: WholeOrderSerializer, **REFUSALS},
-    )
-    def post(self, request: Request, number: str) -> Response:
-        return self.moved(request, number)
-
     def move(self, order: Order, wish: dict[str, Any]) -> None:
         gates.approve_order(order_id=order.pk, by=self.caller.person, at=clock.now())
 
 
+@_documented(
+    "decline_order",
+    "Decline an order",
+    "For resellers: cancels an order of a customer that waits for your approval, and mails it why. Declined or cancelled "
+    "before, nothing happens; where it waits for something else, it is refused with 409.",
+)
 class DeclineOrderView(_DecisionView):
     takes = Decline
-
-    @extend_schema(
-        operation_id="decline_order",
-        summary="Decline an order",
-        description=(
-            "For resellers: cancels an order of a customer that waits for your approval, and mails it why. Declined or cancelled "
-            "before, nothing happens; where it waits for something else, it is refused with 409."
-        ),
-        parameters=[KEY_PARAMETER],
-        request=Decline,
-        responses={HTTPStatus.OK.value: WholeOrderSerializer, **REFUSALS},
-    )
-    def post(self, request: Request, number: str) -> Response:
-        return self.moved(request, number)
 
     def move(self, order: Order, wish: dict[str, Any]) -> None:
         gates.decline_order(order_id=order.pk, reason=wish["reason"], by=self.caller.person, at=clock.now())
