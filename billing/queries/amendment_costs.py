@@ -133,7 +133,8 @@ def cost_of_change(subscription: Subscription, *, change: Change, level: Level, 
     if seen.one.is_metered:
         return _by_use(seen, change, buyer.currency)
     cost = _prepaid(seen, change) if subscription.billing_model == Plan.BillingModel.PREPAID else _postpaid(seen, change)
-    overage = open_overage(seen.one, seller=seller, level=level, currency=buyer.currency, today=today)
+    is_change = change.kind != ChangeKind.CANCEL
+    overage = open_overage(seen.one, seller=seller, level=level, currency=buyer.currency, today=today, is_change=is_change)
     return replace(cost, overage_due=NOTHING if overage is None else overage.net)
 
 

@@ -43,18 +43,25 @@ class OpenOverage:
         return sum((due.net for several in dues for due in several), NOTHING)
 
 
-def open_overage(one: Sold, *, seller: Organization, level: Level, currency: str, today: date) -> OpenOverage | None:
+def open_overage(
+    one: Sold, *, seller: Organization, level: Level, currency: str, today: date, is_change: bool = False
+) -> OpenOverage | None:
     """
     Return what one seller has still to bill of the month of ``today``, that day included; None where it is billed by use.
 
     :param currency: the buyer's.
+    :param is_change: quota or price change today. The day counts under what is new, so what is billed first ends with the day
+        before; None where that is nothing.
     :raises OverageNotBilled: a price is missing.
     """
     if one.is_metered:
         return None
     month = Period.month_of(today)
     book = price_book({phase.product_group for phase in one.phases}, month)
-    (charged,) = charging.charges([Seen(one, level, currency)], book, until=today + timedelta(days=1))
+    until = today if is_change else today + timedelta(days=1)
+    if until == month.start:
+        return None
+    (charged,) = charging.charges([Seen(one, level, currency)], book, until=until)
     if charged.refusal:
         raise OverageNotBilled(charged.refusal)
     charged.charges = [dated for dated in charged.charges if dated.charge.item == OVERAGE]
@@ -62,4 +69,5 @@ def open_overage(one: Sold, *, seller: Organization, level: Level, currency: str
         invoice__seller=seller, subscription=one.pk, item=OVERAGE, period_start__gte=month.start, period_start__lt=month.end
     )
     billed, _ = add_up(lines)
-    return OpenOverage(charged, billed.get(one.pk, {}), book, month)
+    found = OpenOverage(charged, billed.get(one.pk, {}), book, month)
+    return None if is_change and found.net <= 0 else found

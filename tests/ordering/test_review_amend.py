@@ -14,9 +14,9 @@ from common.errors import DomainError
 from ordering.amendment_terms import AmendmentWish
 from ordering.operations import amending, amendments, execution, orders, prepayment
 from tests import factories
-from tests.billing.making import EDITION, SERVERS, move, rate_card, sold_at
+from tests.billing.making import EDITION, SERVERS, move, rate_card, sold_at, use
 from tests.billing.scenarios.scenes import bill
-from tests.ordering.amend import LATER, execute, subscribed
+from tests.ordering.amend import GB, LATER, execute, subscribed
 from tests.ordering.api import Programs
 from tests.ordering.conftest import AT
 from tests.ordering.test_amend_prepaid import go_on, invoices, order, pay, total
@@ -235,3 +235,19 @@ def test_a_change_that_failed_waits_for_its_payment_again_where_that_was_taken_b
     pay(invoices(year)[-1])
     go_on(made)
     assert execute(made.lines.get()).status == "completed"
+
+
+def test_what_is_billed_above_the_quota_before_a_change_is_not_given_back_by_the_month(shop, vendor_answers):
+    """Today's reading, which can be asked for, counts under the new quota."""
+    vendor_answers(*[None] * 9)
+    subscription = subscribed(shop.fixed_plan(name="Backup 50 GB"), shop.personas.direct_customer)
+    use(subscription, 70 * GB, days=[date(2026, 10, day) for day in range(1, 15)])
+    use(subscription, 90 * GB, days=[LATER.date()])
+
+    cost, made = order(subscription, "quantity", quantity=2)
+    execute(made.lines.get())
+    use(subscription, 130 * GB, days=[date(2026, 10, day) for day in range(16, 32)])
+    bill(shop.personas.msp)
+
+    overage = lines_of(subscription).filter(item="overage").values_list("invoice__kind", "quantity", "net")
+    assert list(overage) == [("overage", 20, cost.overage_first), ("monthly", 10, 1)]
