@@ -73,7 +73,7 @@ def prepare(line: OrderLine, *, at: datetime) -> None:
     _check_as_quoted(subscription, line)
     if line.kind in AT_VENDOR and not line.before:
         after = RunsUnder.of_line(line)
-        fitting.check_fits(subscription.service, _before(line), after, field=line.kind, at=at, only_live=True)
+        fitting.check_fits(subscription.service, after, field=line.kind, at=at, only_live=True)
     if subscription.billing_model in FIXED_MODELS:
         bill_overage(subscription_id=subscription.pk, moment=MOMENTS[OrderLine.Kind(line.kind)], at=at, by=line.order.executed_by)
 

@@ -385,7 +385,7 @@ def _asked_of_vendor(asked: _Asked, *, at: datetime) -> list[str]:
     if asked.wish.kind not in (OrderLine.Kind.QUANTITY, OrderLine.Kind.PLAN):
         return []
     service = asked.subscription.service
-    warnings = fitting.check_fits(service, asked.before, asked.after, field=asked.wish.kind, at=at)
+    warnings = fitting.check_fits(service, asked.after, field=asked.wish.kind, at=at)
     models = (asked.after.protection_model, asked.after.file_sync_model)
     if models == (asked.before.protection_model, asked.before.file_sync_model) or service.tenant.vendor_id is None:
         return warnings

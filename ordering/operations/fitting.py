@@ -13,8 +13,8 @@ from typing import Any
 from billing.operations.in_use import InUse, UsageKey, in_use, usage_keys
 from common.errors import FieldRefused
 from common.templatetags.show import moment
+from ordering import module_wishes
 from ordering.amendment_terms import RunsUnder
-from ordering.module_wishes import included_item
 from ordering.queries.amendments import msp
 from provisioning.models import Service
 from provisioning.planning.values import Limit, amount_words
@@ -38,13 +38,12 @@ class _Quota:
         return None if self.limit.soft is None else self.limit.soft + (self.limit.overage or 0)
 
 
-def check_fits(
-    service: Service, before: RunsUnder, after: RunsUnder, *, field: str, at: datetime, only_live: bool = False
-) -> list[str]:
+def check_fits(service: Service, after: RunsUnder, *, field: str, at: datetime, only_live: bool = False) -> list[str]:
     """
     Return what is to be said of what is in use: that it is above the new soft quota, or only known from an earlier reading.
 
-    What does not become less is not looked at: nobody is kept from more because even that would not be enough.
+    What does not become less than the service has now, whoever set that, is not looked at: nobody is kept from more because even
+    that would not be enough.
 
     :param field: what of the form is refused.
     :param only_live: what was read earlier does not do; a vendor that does not answer is asked again later.
@@ -52,7 +51,8 @@ def check_fits(
     :raises BelowUse: an offering item has less than what is in use, or is not included any more and is in use.
     """
     keys = usage_keys(service.service_manager)
-    had, gets = _quotas(before, keys), _quotas(after, keys)
+    had = _quotas(module_wishes.of_service(service), service.quantity, keys)
+    gets = _quotas(after.module_wish, after.quantity, keys)
     shrinking = {key: quota for key, quota in had.items() if _is_less(gets.get(key), quota, after)}
     if not shrinking:
         return []
@@ -67,14 +67,14 @@ def check_fits(
     return [warning for warning in warnings if warning]
 
 
-def _quotas(under: RunsUnder, keys: Mapping[str, UsageKey]) -> dict[UsageKey, _Quota]:
+def _quotas(told: Mapping[str, Any], quantity: int, keys: Mapping[str, UsageKey]) -> dict[UsageKey, _Quota]:
     """Return the quota of everything that is metered and on, by what is counted."""
     found: dict[UsageKey, _Quota] = {}
-    items: Mapping[str, Any] = under.module_wish.get("items", {})
+    items: Mapping[str, Any] = told.get("items", {})
     for name, item in items.items():
         if item["is_enabled"] and item["unit"] not in ("", "n/a"):
-            limit = Limit(item["soft"], item["overage"]).times(under.quantity)
-            label = included_item(name, limit, unit=item["unit"], application=item["application"]).label
+            limit = Limit(item["soft"], item["overage"]).times(quantity)
+            label = module_wishes.included_item(name, limit, unit=item["unit"], application=item["application"]).label
             found[keys.get(name, ("", name))] = _Quota(label, item["unit"], limit)
     return found
 

@@ -45,10 +45,12 @@ STEPS = st.lists(
 
 
 @settings(max_examples=6, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, term=st.sampled_from([1, 3, 12]))
-def test_one_change_after_another_is_billed_as_the_rules_say(personas: Personas, steps: list[Step], term: int) -> None:
+@given(steps=STEPS, term=st.sampled_from([1, 3, 12]), trial=st.sampled_from([0, 0, 20]))
+def test_one_change_after_another_is_billed_as_the_rules_say(personas: Personas, steps: list[Step], term: int, trial: int) -> None:
     with forgotten():
         subscription = begun(personas, Case("", START, START, "KWD", term=term, before=2), "prepaid")
+        if trial:
+            Subscription.objects.filter(pk=subscription.pk).update(trial_ends_on=START + timedelta(days=trial))
         day = START
         renew(subscription_id=subscription.pk, at=noon(day))
         for number, step in enumerate(steps):

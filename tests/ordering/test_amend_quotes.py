@@ -334,6 +334,16 @@ def test_more_is_never_kept_from_anybody_who_uses_too_much(sold, in_use):
     assert quote(subscription, "quantity", quantity=2).heading == "Quantity 1 → 2"
 
 
+def test_less_than_what_staff_gave_by_hand_is_looked_at_although_more_is_sold(sold, in_use):
+    subscription = sold()
+    subscription.service.quantity = 5
+    subscription.service.save()
+    in_use({STORAGE: 200 * GB})
+
+    with pytest.raises(fitting.BelowUse, match="2 × Backup 50 GB has 100 GB"):
+        quote(subscription, "quantity", quantity=2)
+
+
 def test_what_is_in_use_and_not_included_any_more_is_refused(sold, shop, in_use):
     plan = shop.fixed_plan(name="With mailboxes")
     seats = VendorOfferingItem.objects.create(
