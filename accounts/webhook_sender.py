@@ -6,7 +6,9 @@ Beside the vendor client this is the only module that speaks HTTP. Nothing here 
 
 import ipaddress
 import socket
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
@@ -17,6 +19,8 @@ from common.errors import DomainError
 
 TIMEOUT = 10
 """Seconds for each step: connecting, sending, waiting for the answer, reading the beginning of it."""
+LONGEST = 30
+"""Seconds for all of it. Whoever answers byte by byte, each within its `TIMEOUT`, is hung up on."""
 LONGEST_ERROR = 500
 FIRST_FREE_PORT, LAST_PORT = 1024, 65_535
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -86,17 +90,32 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
         return Answer(None, str(refusal))
     # The certificate has to be that of the name, whatever it was resolved to.
     facts = {"headers": {**headers, "Host": address.netloc.decode()}, "extensions": {"sni_hostname": host}}
-    ends_at = monotonic() + TIMEOUT
+    ends_at = monotonic() + LONGEST
     try:
         with (
             httpx.Client(transport=transport, timeout=TIMEOUT, follow_redirects=False, trust_env=False) as client,
+            _hung_up_after(LONGEST, client),
             client.stream("POST", target, content=body, **facts) as response,  # type: ignore[arg-type]
         ):
             return _judged(response, ends_at)
     except httpx.TimeoutException:
         return Answer(None, f"Nobody answered within {TIMEOUT} seconds.")
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx.HTTPError, httpx.StreamError, OSError, RuntimeError) as error:
+        if monotonic() >= ends_at:
+            return Answer(None, f"The answer was not there after {LONGEST} seconds.")
         return Answer(None, f"It could not be reached: {error}"[:LONGEST_ERROR])
+
+
+@contextmanager
+def _hung_up_after(seconds: float, client: httpx.Client) -> Iterator[None]:
+    """Close the connections of ``client`` after so long: a timeout of httpx begins anew with every byte that comes."""
+    timer = threading.Timer(seconds, client.close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _judged(response: httpx.Response, ends_at: float) -> Answer:
