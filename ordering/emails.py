@@ -120,9 +120,12 @@ def order_goes_on(order: Order) -> None:
         order_released(order)
 
 
-def order_declined(order: Order) -> None:
-    """Tell the person who ordered that the order was declined, and why."""
-    said = [f"{order.buyer.parent or order.buyer} has declined your order.", f"The reason: {order.cancelled_because}"]
+def order_declined(order: Order, *, held_for: str) -> None:
+    """Tell the person who ordered that the order was declined, by whom, and why."""
+    reseller = order.consumer.reseller
+    # A limit of the reseller is decided about by the MSP, of whom the reseller's customer never hears.
+    decided = reseller if held_for == Order.HeldFor.APPROVAL and reseller is not None else order.buyer.parent or order.buyer
+    said = [f"{decided} has declined your order.", f"The reason: {order.cancelled_because}"]
     said.append("Nothing was set up, and nothing is billed.")
     _tell_of(order, subject=f"Order {order.number} is declined", heading="Your order is declined", said=said)
 
@@ -205,7 +208,7 @@ def _put_into_outbox(
         message="{{ text|safe }}",
         html_message="{{ html|safe }}",
         context={
-            "subject": subject,
+            "subject": " ".join(subject.split()),  # names are typed by people; a header has one line
             "text": render_to_string(f"ordering/emails/{name}.txt", context),
             "html": render_to_string(f"ordering/emails/{name}.html", context),
         },

@@ -15,6 +15,7 @@ from django.urls import reverse
 from accounts.models import WebhookEndpoint
 from accounts.operations import webhooks
 from ordering.models import Order, OrderLine
+from ordering.queries import holds
 
 Event = WebhookEndpoint.Event
 
@@ -25,7 +26,7 @@ def order_placed(order: Order, *, at: datetime) -> None:
 
 
 def order_held(order: Order, *, at: datetime) -> None:
-    """It waits for an approval or a release; `held_for` says which."""
+    """It waits for an approval or a release; `held_for` says which, as far as all who are told may know."""
     _tell(Event.ORDER_HELD, order, at)
 
 
@@ -53,7 +54,7 @@ def _facts(order: Order) -> dict[str, Any]:
     return {
         "order": order.number,
         "status": order.status,
-        "held_for": order.held_for or None,
+        "held_for": holds.what_a_consumer_may_know(order) or None,
         "source": order.source,
         "buyer": order.buyer.number,
         "consumer": order.consumer.number,

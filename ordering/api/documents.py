@@ -58,7 +58,9 @@ class OrderSerializer(serializers.Serializer[Any]):
     number = serializers.CharField(help_text="What people quote.")
     status = serializers.ChoiceField(choices=Order.Status.choices)
     held_for = serializers.ChoiceField(
-        choices=Order.HeldFor.choices, allow_null=True, help_text="What it waits for where it is held."
+        choices=Order.HeldFor.choices,
+        allow_null=True,
+        help_text="What it waits for where it is held. Null as well where that is between your reseller and its seller.",
     )
     held_because = serializers.ListField(child=serializers.CharField(), help_text="Why it is held, in sentences; else empty.")
     cancelled_because = serializers.CharField(help_text="May be empty.")
@@ -137,7 +139,7 @@ def order_of(order: Order, reader: Organization, request: Request) -> dict[str, 
     return {
         "number": order.number,
         "status": order.status,
-        "held_for": order.held_for or None,
+        "held_for": _held_for(order, reader),
         "held_because": _why_held(order, reader),
         "cancelled_because": order.cancelled_because,
         "source": order.source,
@@ -157,6 +159,10 @@ def whole_order_of(order: Order, reader: Organization, request: Request) -> dict
     """Write an order as `order_of` does, and its invoices as far as they are the reader's."""
     invoices = [one for one in prepayment.advance_invoices(order) if one.number and _is_party(one, reader)]
     return {**order_of(order, reader, request), "invoices": [_invoice(one, request) for one in invoices]}
+
+
+def _held_for(order: Order, reader: Organization) -> str | None:
+    return (holds.what_a_consumer_may_know(order) if reader == order.consumer else order.held_for) or None
 
 
 def _why_held(order: Order, reader: Organization) -> list[str]:

@@ -22,6 +22,8 @@ from ordering.queries import holds
 logger = logging.getLogger(__name__)
 
 SWEEP_LIMIT = 200
+TURN_SECONDS = 300
+"""How often held orders are looked at again; where there are more than `SWEEP_LIMIT`, each such time others have their turn."""
 
 
 class NothingToDecide(DomainError):
@@ -82,7 +84,7 @@ def decline_order(
         return order
     _check_waits(order, held_for, "decline")
     orders.give_up(order, because=_checked_reason(reason), at=at)
-    emails.order_declined(order)
+    emails.order_declined(order, held_for=held_for)
     logger.info("order declined", extra={"order": order.number, "by": by.pk if by else None})
     return order
 
@@ -91,10 +93,17 @@ def release_what_fits(*, at: datetime) -> int:
     """
     Look at held orders again, the oldest first, and let go on what nothing holds any more; tell how many those were.
 
-    An invoice was paid, a limit raised, another order cancelled, or the reseller does not ask for approvals any more.
+    An invoice was paid, a limit raised, another order cancelled, or the reseller does not ask for approvals any more. An order that
+    nothing keeps and that cannot go on all the same keeps no other one from it.
     """
-    held = Order.objects.filter(status=Order.Status.HELD).order_by("pk").values_list("pk", flat=True)
-    return sum(_look_again(order_id, at=at) for order_id in held[:SWEEP_LIMIT])
+    held = list(Order.objects.filter(status=Order.Status.HELD).order_by("pk").values_list("pk", flat=True))
+    gone_on = 0
+    for order_id in _whose_turn_it_is(held, at=at):
+        try:
+            gone_on += _look_again(order_id, at=at)
+        except DomainError as refusal:
+            logger.warning("held order does not go on", extra={"order": order_id, "reason": str(refusal)})
+    return gone_on
 
 
 def ring(invoice_id: int) -> None:
@@ -209,6 +218,14 @@ def _checked_reason(reason: str) -> str:
     if longest is not None and len(told) > longest:
         raise DomainError(f"Say it in at most {longest} characters.")
     return told
+
+
+def _whose_turn_it_is(held: list[int], *, at: datetime) -> list[int]:
+    """Return at most `SWEEP_LIMIT` of ``held``, others every `TURN_SECONDS`: those that wait for a person are not in the way."""
+    if len(held) <= SWEEP_LIMIT:
+        return held
+    first = int(at.timestamp()) // TURN_SECONDS * SWEEP_LIMIT % len(held)
+    return [*held[first:], *held[:first]][:SWEEP_LIMIT]
 
 
 @transaction.atomic(durable=True)

@@ -30,7 +30,7 @@ from ordering.models import Order, OrderLine
 
 NOTHING = Decimal(0)
 _LONGEST = 500
-_UNDER_WAY = (Order.Status.EXECUTING, Order.Status.FAILED)
+_UNDER_WAY = (Order.Status.AWAITING_PAYMENT, Order.Status.EXECUTING, Order.Status.FAILED)
 
 
 class CostUnknown(DomainError):
@@ -120,6 +120,12 @@ def why_it_waits(order: Order, reader: Organization | None) -> list[str]:
         order.held_because,
         "Our staff decide about it. It goes on by itself as soon as your credit limit is enough, as when an invoice is paid.",
     ]
+
+
+def what_a_consumer_may_know(order: Order) -> str:
+    """Return what ``order`` is held for, but nothing where that is the limit of the consumer's reseller."""
+    is_resellers = order.held_for == Order.HeldFor.CREDIT_LIMIT and order.consumer.reseller is not None
+    return "" if is_resellers else order.held_for
 
 
 def what_happens_next(order: Order, reader: Organization | None) -> list[str]:
