@@ -126,7 +126,7 @@ class ActingAsAdmin(Ledger):
         """Send the list as CSV, as it is filtered and searched; all of it, streamed."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        found = self.get_changelist_instance(request).get_queryset(request).select_related(*self.list_select_related)
+        found = self.listed(request).select_related(*self.list_select_related)
         headers = {"Content-Disposition": 'attachment; filename="acting-as-customers.csv"'}
         lines = acting_as_csv(found, at=clock.now())
         return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)

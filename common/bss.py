@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
@@ -165,6 +166,17 @@ class BssAdmin(RowSelects, ModelAdmin):
 
     def list_url(self) -> str:
         return reverse(f"admin:{self.url_name('changelist')}")
+
+    def listed(self, request: HttpRequest) -> Any:
+        """
+        Return all rows that the list shows with the filters and the search of the address, for a file of them.
+
+        :raises Http404: a filter is unknown, or has a value that it cannot have; the list itself is shown without it then.
+        """
+        try:
+            return self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters as refusal:
+            raise Http404 from refusal
 
     def row_or_404(self, request: HttpRequest, object_id: str) -> Any:
         """

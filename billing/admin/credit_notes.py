@@ -76,7 +76,7 @@ class CreditNoteAdmin(Ledger):
         """Send the list as CSV, as it is filtered and searched; all of it, streamed."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        found = self.get_changelist_instance(request).get_queryset(request)
+        found = self.listed(request)
         headers = {"Content-Disposition": 'attachment; filename="credit-notes.csv"'}
         return StreamingHttpResponse(credit_notes_csv(found), content_type="text/csv; charset=utf-8", headers=headers)
 

@@ -257,7 +257,7 @@ class PaymentAdmin(AccountPages, Ledger):
         """Give the payments that the list shows, all pages of them, as CSV."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        found = self.get_changelist_instance(request).get_queryset(request).select_related("seller", "buyer")
+        found = self.listed(request).select_related("seller", "buyer")
         allocations = Prefetch("allocations", PaymentAllocation.objects.select_related("invoice"))
         rows = found.prefetch_related(allocations).iterator(chunk_size=1000)
         headers = {"Content-Disposition": 'attachment; filename="payments.csv"'}

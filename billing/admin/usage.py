@@ -279,7 +279,7 @@ class UnmappedUsageAdmin(Ledger):
         """Send the list as CSV, as it is filtered and searched; all of it, streamed."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        rows = self.get_changelist_instance(request).get_queryset(request)
+        rows = self.listed(request)
         headers = {"Content-Disposition": 'attachment; filename="unmapped-usage.csv"'}
         return StreamingHttpResponse(unmapped_csv(rows), content_type="text/csv; charset=utf-8", headers=headers)
 

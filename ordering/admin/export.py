@@ -24,6 +24,6 @@ class OrdersAsFile(Base):
         """Send the list as CSV, a row per line of an order; all of it, streamed."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        found = self.get_changelist_instance(request).get_queryset(request)
+        found = self.listed(request)
         headers = {"Content-Disposition": 'attachment; filename="orders.csv"'}
         return StreamingHttpResponse(orders_csv(found), content_type="text/csv; charset=utf-8", headers=headers)
