@@ -34,6 +34,12 @@ class BodyTooLong(APIException):
     default_code = "body_too_long"
 
 
+def check_length(request: Request) -> None:
+    """:raises BodyTooLong: the request says that its body is longer than `LONGEST_BODY`."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
+        raise BodyTooLong
+
+
 class BoundedJSONParser(JSONParser):
     """JSON of at most `LONGEST_BODY` bytes. Nesting deeper than Python goes is malformed, not our fault."""
 
@@ -41,8 +47,7 @@ class BoundedJSONParser(JSONParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         context = {**(parser_context or {}), "encoding": "utf-8"}  # what JSON is, whatever the header says
-        if int(context["request"].META.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
-            raise BodyTooLong
+        check_length(context["request"])
         try:
             parsed: dict[str, Any] = super().parse(stream, media_type, context)
             json.dumps(parsed, ensure_ascii=False).encode()

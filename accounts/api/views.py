@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from accounts.api.callers import Caller
 from accounts.models import ApiToken
+from common.api import check_length
 
 
 class ScopedView(APIView):
@@ -29,7 +30,12 @@ class ScopedView(APIView):
         return view
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Let history say, of every row changed here, by which token."""
+        """
+        Let history say, of every row changed here, by which token.
+
+        :raises BodyTooLong: before anybody reads it: Django's own limit is larger, and no error of this API.
+        """
+        check_length(request)
         super().initial(request, *args, **kwargs)
         if self.caller.token is not None:
             pghistory.context(api_token=self.caller.token.prefix)  # where a change is tracked at all
