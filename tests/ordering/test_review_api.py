@@ -1,6 +1,7 @@
 """Bodies that no program of good will sends."""
 
 import json
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -8,8 +9,9 @@ from django.core.cache import cache
 from accounts.models import IdempotentRequest
 from common.api import LONGEST_BODY
 from ordering.models import Order
+from ordering.operations import baskets
 from tests.ordering.api import Programs
-from tests.ordering.conftest import Shop
+from tests.ordering.conftest import AT, Shop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_worker", "every_login_is_free")]
 
@@ -69,3 +71,24 @@ def test_numbers_that_are_none_are_refused(programs: Programs, text: str) -> Non
     )
 
     assert (refused.status_code, Order.objects.count()) == (400, 0)
+
+
+def test_a_request_that_two_workers_do_is_not_refused_for_the_login_it_took_itself(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = baskets.check_login
+    told: list[str] = []
+
+    def slow(**facts: Any) -> Any:
+        monkeypatch.setattr(baskets, "check_login", check)
+        IdempotentRequest.objects.update(leased_until=AT)  # it ran out while Acronis was asked
+        told.append(programs.place("dora", key="k").json()["number"])
+        return check(**facts)
+
+    monkeypatch.setattr(baskets, "check_login", slow)
+
+    answer = programs.place("dora", key="k")
+
+    assert (answer.status_code, answer.json()["number"]) == (201, told[0])
+    assert programs.place("dora", key="k").json()["number"] == told[0]
+    assert Order.objects.count() == 1
