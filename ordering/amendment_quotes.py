@@ -51,6 +51,16 @@ class EndCost:
     next_invoice: Decimal = NOTHING
     until_end: Decimal = NOTHING
 
+    @property
+    def setup_fee(self) -> Decimal:
+        """What of the next invoice is no price of days but the fee for setting up, in the month in which the service began."""
+        return self.next_invoice - sum((part.amount for part in self.parts), NOTHING) if self.next_invoice else NOTHING
+
+    @property
+    def all_parts(self) -> list[Part]:
+        """The days, and the fee for setting up where the next invoice has one: together they are that invoice."""
+        return [*self.parts, *([Part("Setup fee", self.setup_fee, is_new=False)] if self.setup_fee else [])]
+
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON, every number a decimal string."""
         return {
@@ -93,9 +103,10 @@ def cost_words(cost: EndCost, *, customer: str = "", is_done: bool = False) -> l
     if cost.credited:
         words.append(f"Given back{whom} of what is paid in advance: {amount(cost.credited)}.")
     if cost.next_invoice_on is not None and cost.next_invoice:
-        words.append(f"This month is invoiced{whom} from {day(cost.next_invoice_on)} on: {amount(cost.next_invoice)}.")
+        setup = f", {money(cost.setup_fee, cost.currency)} of it setup fee" if cost.setup_fee else ""
+        words.append(f"This month is invoiced{whom} from {day(cost.next_invoice_on)} on: {amount(cost.next_invoice)}{setup}.")
     if cost.until_end and cost.until_end != cost.next_invoice:
-        words.append(f"From the beginning of this month to the end are billed{whom}: {amount(cost.until_end)}.")
+        words.append(f"All in all, from the 1st of this month up to the end, is invoiced{whom}: {amount(cost.until_end)}.")
     return words
 
 
