@@ -221,12 +221,20 @@ def change_of(line: OrderLine) -> Change:
 
 
 def sold_plans(subscription: Subscription, buyer: Organization, *, at: datetime) -> PlanQuerySet:
-    """Return the plans of the same product, billing model and service manager that are sold to ``buyer``, its own included."""
-    return Plan.objects.for_sale_to(buyer, on=local_date(at, buyer)).filter(
+    """
+    Return the plans that are sold to ``buyer`` and what runs can be changed to, its own included.
+
+    They are of the same product, billing model and service manager; of what is paid in advance also of the same venture, whose
+    invoices what was paid stands on.
+    """
+    found = Plan.objects.for_sale_to(buyer, on=local_date(at, buyer)).filter(
         product_group__product=subscription.plan.product_group.product_id,
         billing_model=subscription.billing_model,
         service_manager=subscription.service.service_manager_id,
     )
+    if subscription.billing_model == Plan.BillingModel.PREPAID:
+        return found.filter(venture=subscription.plan.venture_id)
+    return found
 
 
 def buyer_of(subscription: Subscription, reader: Organization | None) -> Organization:

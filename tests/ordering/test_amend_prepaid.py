@@ -11,6 +11,8 @@ from billing.operations import renewals, subscriptions
 from billing.operations.payments import record_payment
 from ordering.amendment_terms import AmendmentWish
 from ordering.operations import amendments, orders, prepayment
+from ordering.operations.refusals import NotForSale
+from ordering.queries.amendments import choices
 from tests import factories
 from tests.ordering.amend import LATER, execute, subscribed
 from tests.ordering.conftest import AT
@@ -143,6 +145,23 @@ def test_cancelled_at_the_end_of_the_term_nothing_is_given_back_and_nothing_rene
     year.refresh_from_db()
     assert year.cancels_on == date(2027, 10, 1)
     assert (cost.credited, total(year)) == (0, 210)
+
+
+def test_another_ventures_plan_is_not_offered_because_its_invoices_are_others(shop, year):
+    other = shop.fixed_plan(
+        name="Backup 200 GB", billing_model="prepaid", venture=factories.VentureFactory(name="Other unit", invoice_series="OU")
+    )
+    own = shop.fixed_plan(
+        name="Backup 100 GB", billing_model="prepaid", venture=year.plan.venture, product_group=year.plan.product_group
+    )
+    other.product_group = year.plan.product_group
+    other.save()
+
+    offered = [one.plan for one in choices(year, reader=year.consumer, at=LATER).plans]
+
+    assert offered == [own]
+    with pytest.raises(NotForSale, match="is invoiced by Other unit, not"):
+        order(year, "plan", plan=other)
 
 
 def test_given_up_while_it_waits_for_the_payment_its_invoice_is_credited(year):

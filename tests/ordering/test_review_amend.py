@@ -95,16 +95,16 @@ def test_up_and_up_and_down_again_on_one_day_costs_nothing_in_the_end(year):
 
 def test_a_second_click_while_the_first_is_judged_is_the_first_ones_order(year, monkeypatch):
     key = uuid4()
-    judged = amendments._judged
+    judged = amendments.judged
     first = {}
 
     def another_is_faster(*args, **facts):
-        monkeypatch.setattr(amendments, "_judged", judged)
+        monkeypatch.setattr(amendments, "judged", judged)
         first["order"] = place(year, key)
         return judged(*args, **facts)
 
     seen = amendments.quote_amendment(subscription_id=year.pk, wish=TWO, reader=None, at=LATER).fingerprint
-    monkeypatch.setattr(amendments, "_judged", another_is_faster)
+    monkeypatch.setattr(amendments, "judged", another_is_faster)
     second = place(year, key, seen)
 
     assert second == first["order"]
