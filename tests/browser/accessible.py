@@ -3,6 +3,8 @@
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from tests.browser.chromium import fits
+
 SERIOUS = ("serious", "critical")
 _axe = Axe()
 
@@ -13,3 +15,9 @@ def serious_findings(page: Page) -> list[str]:
     return [
         f"{page.url}: {one['id']} at {node['html'][:200]}" for one in found if one["impact"] in SERIOUS for node in one["nodes"]
     ]
+
+
+def looked_at(page: Page, found: list[str]) -> None:
+    """Hear what axe-core says of the page, and see that it is not wider than the window."""
+    found += serious_findings(page)
+    assert fits(page), page.url

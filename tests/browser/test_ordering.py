@@ -4,8 +4,6 @@ Every way to order, in the system's Chromium on a desktop and on a phone, and no
 Changes of a running service have tests of their own beside this file.
 """
 
-from collections.abc import Iterator
-
 import pytest
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
@@ -14,14 +12,12 @@ from accounts.models import Organization
 from catalog.models import OrderUrl, Plan
 from ordering.models import Basket, Order
 from tests import factories
-from tests.browser.accessible import serious_findings
-from tests.browser.chromium import fits
+from tests.browser.accessible import looked_at
+from tests.browser.keyboard import choose_by_key, press_on, reach
 from tests.browser.windows import signed_in, window
 from tests.conftest import LocalAcronis, Personas
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
 @pytest.fixture
@@ -32,24 +28,6 @@ def plan(acronis: LocalAcronis, personas: Personas) -> Plan:
     factories.PartnerTermsFactory(reseller=personas.reseller, plan=plan)
     factories.PartnerPriceFactory(reseller=personas.reseller, plan=plan)
     return plan
-
-
-@pytest.fixture(params=list(SIZES))
-def size(request: pytest.FixtureRequest) -> dict[str, int]:
-    width, height = SIZES[request.param]
-    return {"width": width, "height": height}
-
-
-@pytest.fixture
-def dora(chromium: Browser, live_server, personas: Personas, size: dict[str, int]) -> Iterator[Page]:
-    with signed_in(chromium, live_server.url, personas.dora, **size) as page:
-        yield page
-
-
-@pytest.fixture
-def alice(chromium: Browser, live_server, personas: Personas, size: dict[str, int]) -> Iterator[Page]:
-    with signed_in(chromium, live_server.url, personas.alice, **size) as page:
-        yield page
 
 
 def into_basket(page: Page, plan: Plan) -> None:
@@ -83,12 +61,6 @@ def checkout(page: Page) -> None:
     page.locator("button:has-text('Checkout')").last.click()
 
 
-def looked_at(page: Page, found: list[str]) -> None:
-    """Hear what axe-core says of the page, and see that it is not wider than the window."""
-    found += serious_findings(page)
-    assert fits(page), page.url
-
-
 def test_a_direct_customer_orders_first_and_every_page_lets_everybody_in(dora: Page, plan: Plan) -> None:
     found: list[str] = []
     dora.goto("/basket/")
@@ -120,6 +92,8 @@ def test_a_direct_customer_orders_first_and_every_page_lets_everybody_in(dora: P
     checkout(dora)
 
     expect(dora.locator("#progress")).to_contain_text("Your service is ready")
+    looked_at(dora, found)
+    dora.locator("a[href*='/terms/']").first.click()
     looked_at(dora, found)
     dora.goto("/orders/")
     looked_at(dora, found)
@@ -272,26 +246,6 @@ def test_the_whole_way_works_by_keyboard_alone(chromium: Browser, live_server, p
 
         expect(page.locator("#progress")).to_contain_text("Your service is ready")
     assert Order.objects.get().lines.get().login == "admin.msp"
-
-
-def reach(page: Page, selector: str) -> None:
-    """Press Tab until the element has the focus, which has to be seen, within as many steps as a patient person takes."""
-    for _ in range(60):
-        if page.locator(selector).first.evaluate("element => element === document.activeElement"):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"{selector} is not reached by Tab on {page.url}")
-
-
-def press_on(page: Page, selector: str, key: str = "Enter") -> None:
-    reach(page, selector)
-    page.keyboard.press(key)
-
-
-def choose_by_key(page: Page, selector: str, begins: str) -> None:
-    """Type the beginning of a choice, as one does in a list that has the focus."""
-    reach(page, selector)
-    page.keyboard.type(begins)
 
 
 def test_back_refresh_and_a_double_click_lose_and_double_nothing(dora: Page, plan: Plan, personas: Personas) -> None:

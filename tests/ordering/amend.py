@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import transaction
 
 from accounts.models import Organization, User, local_date
 from billing.models import Subscription
@@ -99,7 +100,8 @@ def running(shop: Shop, acronis: LocalAcronis, *, consumer: Organization | None 
     wish = wish_of_plan(
         shop.plan, protection_model="per_gigabyte", file_sync_model="per_user", login="jane.doe", email="jane@example.com"
     )
-    service = wishes.wish_service(consumer=whom, service_manager=acronis.service_manager, wish=wish, at=AT)
+    with transaction.atomic():
+        service = wishes.wish_service(consumer=whom, service_manager=acronis.service_manager, wish=wish, at=AT)
     converging.converge(service.tenant_id, clock=lambda: AT)
     service = Service.objects.select_related("tenant__parent", "service_manager").get(pk=service.pk)
     reader, by = (p.direct_customer, p.dora) if consumer is None else (p.reseller, p.alice)
@@ -155,6 +157,7 @@ def started(service: Service, plan: Plan, *, quantity: int = 1, term_months: int
     consumer = service.organization
     today = local_date(AT, consumer)
     prices = sold_prices(plan, term_months=term_months, consumer=consumer, on=today) if plan.is_fixed else []
-    return start_subscription(
-        service=service, plan=plan, order_number="O5000", quantity=quantity, term_months=term_months, prices=prices, at=AT
-    )
+    with transaction.atomic():
+        return start_subscription(
+            service=service, plan=plan, order_number="O5000", quantity=quantity, term_months=term_months, prices=prices, at=AT
+        )
