@@ -6,7 +6,7 @@ from catalog.models.logos import Logo
 from catalog.models.module_settings import UNLIMITED_STORAGE, ModuleItem, ModuleSettings
 from catalog.models.order_urls import OrderUrl
 from catalog.models.partners import HIGHEST_MARKUP_PERCENT, Marketplace, PartnerMarkup, PartnerPrice, PartnerTerms
-from catalog.models.plans import FIXED_MODELS, Plan, PlanQuerySet
+from catalog.models.plans import FIXED_MODELS, Plan, PlanQuerySet, is_on_sale
 from catalog.models.prices import PlanPrice, PlanPriceQuerySet, Term
 from catalog.models.shelves import Product, ProductGroup, ProductType, Tax, Venture
 from catalog.models.terms import TermsDocument, TermsDocumentQuerySet
@@ -38,4 +38,5 @@ __all__ = [
     "TermsDocument",
     "TermsDocumentQuerySet",
     "Venture",
+    "is_on_sale",
 ]

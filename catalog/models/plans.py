@@ -43,6 +43,17 @@ class PlanQuerySet(LockingQuerySet["Plan"]):
         return self.filter(by_use | Exists(prices))
 
 
+def is_on_sale(plan: "Plan", *, has_price: bool) -> bool:
+    """
+    Say of a plan that is loaded with its service manager what `PlanQuerySet.for_sale_to` says of it for a direct customer.
+
+    :param has_price: whether it has a price in force in the customer's currency; asked only of fixed plans.
+    """
+    manager = plan.service_manager
+    is_offered = plan.status == Plan.Status.PUBLISHED and manager is not None and manager.is_active
+    return is_offered and (has_price or not plan.is_fixed)
+
+
 def _prices(buyer: Organization, on: date) -> PlanPriceQuerySet:
     """Return the prices of the outer plan that end in a price for ``buyer``."""
     prices = PlanPrice.objects.in_force(on).filter(plan=OuterRef("pk"), currency=buyer.currency)

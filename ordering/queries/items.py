@@ -6,10 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Prefetch, prefetch_related_objects
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, prefetch_related_objects
 
 from accounts.models import Organization, local_date
-from catalog.models import ModuleItem, ModuleSettings, Plan
+from catalog.models import ModuleItem, ModuleSettings, Plan, is_on_sale
 from catalog.pricing import Amounts
 from catalog.provisioned import in_vendor_unit, is_backup_storage, storage_limit
 from catalog.queries.offers import Offer, offers
@@ -171,22 +171,25 @@ def with_included(items: Sequence[Item]) -> list[tuple[Item, list[Included]]]:
 def items_of(basket: Basket, at: datetime) -> list[Item]:
     """Return the lines of ``basket``, whose buyer and consumer are loaded; how much is read says `checkouts.summary`."""
     manager = OuterRef("plan__service_manager")
-    for_sale = Plan.objects.for_sale_to(basket.buyer, on=local_date(at, basket.buyer)).filter(pk=OuterRef("plan"))
     live = Service.objects.live().filter(organization=basket.consumer_id, service_manager=manager)
     ordered = OrderLine.objects.unfinished().filter(
         kind=OrderLine.Kind.NEW, order__consumer=basket.consumer_id, plan__service_manager=manager
     )
     users = TenantUser.objects.live().filter(tenant__organization=basket.consumer_id, service_manager=manager)
-    lines = basket.lines.select_related("plan__service_manager", "plan__module_settings").annotate(
-        is_for_sale=Exists(for_sale), has_service=Exists(live), has_order=Exists(ordered), has_user=Exists(users)
+    lines: QuerySet[Any] = basket.lines.select_related("plan__service_manager", "plan__module_settings").annotate(
+        has_service=Exists(live), has_order=Exists(ordered), has_user=Exists(users)
     )
+    buyer, on = basket.buyer, local_date(at, basket.buyer)
+    is_direct = buyer.kind == Organization.Kind.CUSTOMER and buyer.reseller is None
+    if not is_direct:  # to whom every plan is sold that is on sale at all, as its row and its prices say
+        lines = lines.annotate(is_for_sale=Exists(Plan.objects.for_sale_to(buyer, on=on).filter(pk=OuterRef("plan"))))
     found = list(lines)
-    sold = offers([line.plan for line in found], basket.buyer, on=local_date(at, basket.buyer))
+    sold = offers([line.plan for line in found], buyer, on=on)
     consumers = _retail_offers(basket, found, sold, at)
     return [
         Item(
             line,
-            is_for_sale=line.is_for_sale,
+            is_for_sale=is_on_sale(line.plan, has_price=line.plan_id in sold) if is_direct else line.is_for_sale,
             is_served=line.has_service or line.has_order,
             needs_user=not line.has_user,
             offers=sold.get(line.plan_id, ()),

@@ -2,14 +2,16 @@
 
 from datetime import date
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
 
 from accounts.models import Organization
-from catalog.models import PartnerMarkup, PartnerPrice, Plan
+from catalog.models import PartnerMarkup, PartnerPrice, Plan, is_on_sale
 from catalog.pricing import Level
 from catalog.queries.offers import NoPrice, SoldPrice, offers, sold_prices
+from provisioning.models import ServiceManager
 from tests import factories
 from tests.conftest import Personas
 
@@ -141,3 +143,24 @@ def test_many_plans_are_priced_with_few_questions(personas: Personas, django_ass
         found = offers(plans, personas.resellers_customer, on=TODAY)
 
     assert len(found) == 20
+
+
+@pytest.mark.parametrize("billing_model", ["pay_as_you_go", "prepaid", "postpaid_fixed"])
+def test_a_loaded_plan_says_as_the_query_does_whether_a_direct_customer_may_order_it(
+    personas: Personas, billing_model: str
+) -> None:
+    by_use = billing_model == "pay_as_you_go"
+    plan: Any = factories.PlanFactory() if by_use else factories.FixedPlanFactory(billing_model=billing_model)
+    said = []
+
+    for status, is_active, currency in product(["draft", "published", "archived"], [True, False], ["EUR", "JPY"]):
+        Plan.objects.filter(pk=plan.pk).update(status=status)
+        ServiceManager.objects.filter(pk=plan.service_manager_id).update(is_active=is_active)
+        personas.direct_customer.currency = currency
+        loaded = Plan.objects.select_related("service_manager").get(pk=plan.pk)
+        has_price = bool(offers([loaded], personas.direct_customer, on=TODAY))
+        by_query = Plan.objects.for_sale_to(personas.direct_customer, on=TODAY).filter(pk=plan.pk).exists()
+        said.append((is_on_sale(loaded, has_price=has_price), by_query))
+
+    assert all(by_row == by_query for by_row, by_query in said)
+    assert {by_query for _, by_query in said} == {True, False}
