@@ -184,7 +184,8 @@ def _put_into_outbox(
 ) -> None:
     # Unless another reader is named, who buys reads it: a reseller's customer that orders for itself never sees what that one pays.
     reader = order.buyer if reader is _BUYER else reader
-    lines = list(with_sign_in(order.lines.select_related("subscription")))
+    rows = order.lines.select_related("subscription")
+    lines = list(with_sign_in(rows) if name == "service_ready" else rows)  # the one mail that says how to sign in
     context: dict[str, Any] = {
         "order": order,
         "lines": lines,

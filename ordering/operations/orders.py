@@ -58,8 +58,8 @@ def submit_order(
     :raises FieldRefused: the login was taken meanwhile.
     """
     basket = Basket.objects.locked().select_related("buyer__parent", "consumer__parent").get(pk=basket_id)
-    if (order := Order.objects.filter(basket=basket).first()) is not None:
-        return order
+    if basket.ordered_at is not None:  # written with the order, so one that is open has none to look for
+        return Order.objects.get(basket=basket)
     if basket.consumer is not None:
         gates.lock_consumer(basket.consumer)  # two baskets for one consumer are judged one after the other
     state = checkouts.checkout(basket, at=at)

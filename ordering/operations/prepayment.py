@@ -92,7 +92,7 @@ def ring(invoice_id: int) -> None:
 
 def must_be_paid_first(order: Order) -> bool:
     """Say whether ``order`` has lines to be paid before they are carried out, and that is not done."""
-    if not paid_first(order.lines.select_related("plan")):
+    if not paid_first(order.lines.all()):
         return False
     made = _invoices_of_msp(order)
     is_to_invoice = not made and order.status != Order.Status.FAILED  # one that failed was invoiced, where there was anything

@@ -30,12 +30,15 @@ class Reading:
 
 
 def readings(documents: list[TermsDocument], *, accepted: frozenset[int], buyer: Organization, at: datetime) -> list[Reading]:
-    """Return each of ``documents`` with what ``buyer`` knows of it; ``accepted`` are those of the basket. Two queries."""
+    """
+    Return each of ``documents`` with what ``buyer`` knows of it; ``accepted`` are those of the basket.
+
+    One query, and another where the buyer knows an older version only, so that it is told what is new.
+    """
     titles = [document.title for document in documents]
     known = list(_acceptances_of(buyer).filter(document__title__in=titles).select_related("document", "person"))
     versions = TermsDocument.objects.published(at).filter(title__in=titles).defer("text").order_by("published_at", "pk")
-    published = list(versions)
-    return [_reading(document, document.pk in accepted, known, published) for document in documents]
+    return [_reading(document, document.pk in accepted, known, versions) for document in documents]
 
 
 def accepted_before(buyer: Organization, documents: list[TermsDocument]) -> dict[int, TermsAcceptance]:
@@ -55,7 +58,9 @@ def _acceptances_of(buyer: Organization) -> QuerySet[TermsAcceptance]:
     return TermsAcceptance.objects.filter(Q(basket__buyer=buyer) | Q(order__buyer=buyer))
 
 
-def _reading(document: TermsDocument, is_accepted: bool, known: list[TermsAcceptance], published: list[TermsDocument]) -> Reading:
+def _reading(
+    document: TermsDocument, is_accepted: bool, known: list[TermsAcceptance], published: QuerySet[TermsDocument]
+) -> Reading:
     mine = [acceptance for acceptance in known if _is_same(acceptance.document, document)]
     last = max(mine, key=lambda acceptance: (acceptance.document.published_at, acceptance.accepted_at), default=None)
     same = [acceptance for acceptance in mine if acceptance.document_id == document.pk]
@@ -65,9 +70,9 @@ def _reading(document: TermsDocument, is_accepted: bool, known: list[TermsAccept
     return Reading(document, is_accepted, None, last, _news(document, last.document, published))
 
 
-def _news(document: TermsDocument, since: TermsDocument, published: list[TermsDocument]) -> list[TermsDocument]:
+def _news(document: TermsDocument, since: TermsDocument, published: QuerySet[TermsDocument]) -> list[TermsDocument]:
     positions = {one.pk: n for n, one in enumerate(published)}
-    later = published[positions.get(since.pk, -1) + 1 : positions.get(document.pk, -1) + 1]
+    later = list(published)[positions.get(since.pk, -1) + 1 : positions.get(document.pk, -1) + 1]
     return [one for one in later if _is_same(one, document) and one.summary]
 
 

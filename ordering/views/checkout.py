@@ -145,7 +145,7 @@ def _place_order(request: MemberRequest) -> HttpResponse:
             messages.error(request, " ".join(error["message"] for error in errors))
         return redirect("ordering:review")
     mine = Basket.objects.filter(owner=request.user, buyer=request.acting.organization)  # which is this person's own
-    basket = get_object_or_404(mine, key=form.cleaned_data["basket"])
+    basket = get_object_or_404(mine.only("pk"), key=form.cleaned_data["basket"])
     try:
         order = orders.submit_order(
             basket_id=basket.pk,
