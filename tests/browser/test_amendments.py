@@ -62,7 +62,7 @@ def test_an_upgrade_of_the_quantity_and_then_of_the_plan(dora: Page, service: Ru
     dora.goto(f"/services/{service.subscription.number}/")
     dora.click("summary:has-text('Actions')")
     looked_at(dora, found)
-    dora.click(".menu-sheet a:text-is('Upgrade quantity')")
+    dora.click(".menu-sheet a:text-is('Upgrade Quantity')")
     looked_at(dora, found)
     dora.fill("[name=quantity]", "2")
     dora.click("text=Show what it costs")
@@ -77,7 +77,7 @@ def test_an_upgrade_of_the_quantity_and_then_of_the_plan(dora: Page, service: Ru
     looked_at(dora, found)
     assert (service.storage(), service.sold()) == ((100, 20), ("Backup 50 GB", 2, 1))
 
-    act(dora, service, "Upgrade service")
+    act(dora, service, "Upgrade Service")
     looked_at(dora, found)
     dora.click("text=Choose Backup 200 GB")
     looked_at(dora, found)
@@ -94,7 +94,7 @@ def test_a_downgrade_is_refused_with_figures_while_more_is_in_use_and_goes_throu
     service.changed("plan", plan=bigger, quantity=2)
     uses(250 * GB)
     found: list[str] = []
-    act(dora, service, "Upgrade quantity")
+    act(dora, service, "Upgrade Quantity")
     dora.fill("[name=quantity]", "1")
     dora.click("text=Show what it costs")
 
@@ -107,7 +107,7 @@ def test_a_downgrade_is_refused_with_figures_while_more_is_in_use_and_goes_throu
     dora.click("text=Show what it costs")
     dora.click("text=Order this quantity")
     expect(dora.locator("#progress")).to_contain_text("It is done.")
-    act(dora, service, "Upgrade service")
+    act(dora, service, "Upgrade Service")
     expect(dora.locator(".cards")).to_contain_text("Downgrade")
     dora.click("text=Choose Backup 50 GB")
     dora.click("text=Order this plan")
@@ -169,7 +169,7 @@ def test_a_quantity_is_changed_by_keyboard_alone(chromium: Browser, live_server,
     with signed_in(chromium, live_server.url, personas.dora, width=1280, height=900) as page:
         page.goto(f"/services/{service.subscription.number}/")
         press_on(page, "summary:has-text('Actions')")
-        press_on(page, ".menu-sheet a:text-is('Upgrade quantity')")
+        press_on(page, ".menu-sheet a:text-is('Upgrade Quantity')")
         page.wait_for_url("**/quantity/")
         reach(page, "[name=quantity]")
         page.keyboard.press("Control+A")
