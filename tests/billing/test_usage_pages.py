@@ -187,6 +187,6 @@ def test_the_pages_ask_as_few_queries_for_many_services_as_for_one(
     subscription = Subscription.objects.latest("pk")
     client = personas.client("alice")
 
-    for url, most in ((REPORT, 6), (f"{REPORT}?report=days", 8), (reverse("billing:usage_service", args=[subscription.number]), 6)):
+    for url, most in ((REPORT, 7), (f"{REPORT}?report=days", 9), (reverse("billing:usage_service", args=[subscription.number]), 7)):
         with django_assert_max_num_queries(most):  # type: ignore[operator]
             assert client.get(url).status_code == 200

@@ -32,7 +32,7 @@ def test_a_direct_customer_orders_on_a_phone_and_sees_each_step_at_acronis(page,
     page.fill("[name=login]", "dora.kern")
     expect(page.locator("#login-answer")).to_contain_text("dora.kern is free")
     page.fill("[name=email]", "dora@example.com")
-    page.click("text=Continue")
+    page.get_by_role("button", name="Continue").click()
     page.locator("button:has-text('Checkout')").last.click()
 
     expect(page.locator("#progress")).to_contain_text("Send the activation mail to dora@example.com")

@@ -64,13 +64,13 @@ def test_the_password_is_shown_in_place_and_hidden_again(page: Page, subscriptio
 
 def test_a_new_username_is_checked_while_it_is_typed(page: Page, subscription: Subscription) -> None:
     page.goto(f"/services/{subscription.number}/")
-    page.click("text=Update username/password")
+    page.click("aside >> text=Update username/password")
     page.fill("[name=login]", "msp-admin")
     expect(page.locator("#login-answer")).to_contain_text("msp-admin is taken. Choose another.")
     page.fill("[name=login]", "jane.kern")
     expect(page.locator("#login-answer")).to_contain_text("jane.kern is free.")
     assert fits(page)
-    page.click("text=Save username and password")
+    page.get_by_role("button", name="Save username and password").click()
 
     expect(page.locator(".messages")).to_contain_text("the login becomes jane.kern")
     expect(page.locator(".summary")).to_contain_text("jane.kern")

@@ -10,6 +10,7 @@ from accounts.models import local_date
 from billing.models import Invoice, SubscriptionPhase
 from billing.operations import subscriptions
 from catalog.models import ModuleItem, ModuleSettings
+from common.errors import DomainError, FieldRefused
 from ordering import emails
 from ordering.operations import amending, amendments, execution, orders
 from provisioning.models import Service
@@ -162,7 +163,7 @@ def test_what_the_vendor_counts_above_the_new_quota_is_refused_when_quoted_and_a
     assert "92 GB of Cloud storage are in use; 1 × Backup 50 GB has 50 GB, and 10 GB above it." in failed.error
     assert (failed.status, failed.order.status) == ("failed", "failed")
     assert (service.storage(), service.sold()) == ((100, 20), ("Backup 50 GB", 2, 1))
-    with pytest.raises(amendments.FieldRefused, match="92 GB"):
+    with pytest.raises(FieldRefused, match="92 GB"):
         service.quote("quantity", quantity=1)
 
 
@@ -171,7 +172,7 @@ def test_what_was_read_last_counts_where_the_vendor_is_silent(service, acronis):
     use(service.subscription, 80 * GB, days=[DAY - timedelta(days=1)])
     acronis.fault(path="/usages", status=503, times=100)
 
-    with pytest.raises(amendments.FieldRefused, match=r"80 GB .* Acronis does not answer now"):
+    with pytest.raises(FieldRefused, match=r"80 GB .* Acronis does not answer now"):
         service.quote("quantity", quantity=1)
 
 
@@ -275,7 +276,7 @@ def test_one_that_failed_is_not_retried_while_another_is_under_way(service, acro
     execute(line)
     other = service.order("quantity", quantity=3)
 
-    with pytest.raises(amendments.DomainError, match=f"Order {other} changes subscription"):
+    with pytest.raises(DomainError, match=f"Order {other} changes subscription"):
         orders.retry_order(order_id=line.order_id, by=service.by, at=LATER)
 
     orders.cancel_order(order_id=line.order_id, by=service.by, at=LATER)
