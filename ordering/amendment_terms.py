@@ -141,11 +141,6 @@ def compared(before: RunsUnder, after: RunsUnder, *, whose: Level | None, is_sta
     return rows + _prices(before.cost(whose), after.cost(whose), is_staff=is_staff)
 
 
-def quotas_changed(before: RunsUnder, after: RunsUnder) -> list[Row]:
-    """Return the quotas that are not what they were: 50 GB → 100 GB."""
-    return [row for row in _quotas(before, after) if row.has_changed]
-
-
 def term_words(months: int) -> str:
     """Say a term: 1 month, 12 months."""
     return str(Term(months).label)

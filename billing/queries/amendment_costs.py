@@ -95,14 +95,6 @@ class ChangeCost:
         """What of it is setup fee: nothing, unless it changes on its very first day."""
         return self.difference.setup_fee
 
-    @property
-    def old_days(self) -> tuple[DaysCost, ...]:
-        return tuple(one for one in self.parts if not one.is_new)
-
-    @property
-    def new_days(self) -> tuple[DaysCost, ...]:
-        return tuple(one for one in self.parts if one.is_new)
-
 
 def levels_seen(subscription: Subscription, reader: Organization | None) -> tuple[Level, ...]:
     """
