@@ -63,7 +63,8 @@ class QuotasForm(forms.Form):
     quantity = forms.CharField(
         max_length=12,
         widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-        help_text="The quotas below are for quantity 1; the service gets them times the quantity.",
+        help_text="The quotas below are for quantity 1; the service gets them times the quantity. What is billed does not follow:"
+        " what a customer pays for is changed on the page of the subscription.",
         error_messages={"required": "Enter the quantity, 1 or more."},
     )
 
