@@ -10,7 +10,12 @@ _axe = Axe()
 
 
 def serious_findings(page: Page) -> list[str]:
-    """Return what axe-core calls serious or critical on the page as it stands, one line for each element."""
+    """Return what axe-core calls serious or critical on the page as it stands, one line for each element.
+
+    It waits until the page has loaded: after a click the window shows the next page from its first byte on,
+    and a document that has no element yet cannot be judged.
+    """
+    page.wait_for_load_state()
     found = _axe.run(page).response["violations"]
     return [
         f"{page.url}: {one['id']} at {node['html'][:200]}" for one in found if one["impact"] in SERIOUS for node in one["nodes"]
