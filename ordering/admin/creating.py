@@ -13,6 +13,7 @@ from accounts.models import Organization, local_date
 from common import clock
 from common.bss import refuse, staff
 from common.errors import DomainError
+from ordering.admin.drafting import lost_price
 from ordering.bss_forms import OTHER_PRICE_FIELDS, CreateOrderForm, consumer_sent
 from ordering.models import Order
 from ordering.operations import drafts, orders
@@ -123,7 +124,7 @@ class CreatingPages(Base):
 
     def _changed(self, request: HttpRequest, form: CreateOrderForm, order: Order) -> bool:
         try:
-            drafts.change_draft(
+            lost = drafts.change_draft(
                 order_id=order.pk,
                 wanted=form.wanted(),
                 may_override=form.may_override,
@@ -134,6 +135,8 @@ class CreatingPages(Base):
             refuse(form, refusal)
             return False
         messages.success(request, f"Draft {order} is saved.")
+        if lost is not None:
+            messages.warning(request, lost_price(lost, order=order))
         return True
 
     # --- The form ------------------------------------------------------------------------------------------------------

@@ -16,22 +16,21 @@ from django.urls import URLPattern, path
 from accounts import acting_as
 from accounts.models import User
 from accounts.queries.actors import actors_of
-from catalog.pricing import Level
 from common import clock
 from common.bss import Move, month_filter, refuse, related, say, staff
 from common.errors import DomainError
 from ordering import module_wishes
+from ordering.admin import drafting
 from ordering.admin.amendments import AmendmentPages
 from ordering.admin.creating import EXECUTE, OVERRIDE, CreatingPages
 from ordering.admin.export import OrdersAsFile
 from ordering.admin.ledger import AssignedFilter, OrderLedger, ResellerFilter, with_lines
 from ordering.admin.quotes import QuotePages
 from ordering.bss_forms import AssignForm, ReasonForm, ServiceDetailsForm
-from ordering.costs import of_sale
 from ordering.models import Order, OrderLine, TermsAcceptance
 from ordering.operations import amending, assigning, drafts, gates, orders, prepayment
+from ordering.operations.refusals import PricesChanged
 from ordering.queries import tracking
-from ordering.wording import cost_facts
 from provisioning.acronis.errors import AcronisError
 from provisioning.operations.preview import steps_of_order
 
@@ -101,10 +100,12 @@ class OrderAdmin(AmendmentPages, CreatingPages, QuotePages, OrdersAsFile, OrderL
     def page_facts(self, request: HttpRequest, row: Order) -> dict[str, Any]:
         progress = tracking.order_progress(row)
         is_draft = row.status == Order.Status.DRAFT
+        outlook = drafting.told_outlook(row, at=clock.now()) if is_draft else None
         missing = tracking.missing_before_execution(row) if row.status in NEEDS_DETAILS else []
         return {
             "order": row,
-            "outlook": _outlook(row) if is_draft else None,
+            "outlook": outlook,
+            "sent_along": outlook.sent_along if outlook else {},
             "quotes": self.quote_rows(row),
             "assign_form": AssignForm(initial={"to": row.assigned_to}) if request.user.has_perm(EXECUTE) else None,
             "assign_url": self.url_of(row, "assign"),
@@ -183,8 +184,13 @@ class OrderAdmin(AmendmentPages, CreatingPages, QuotePages, OrdersAsFile, OrderL
         return {"label": label, "url": self.url_of(row, what), "variant": "default", "asks_first": True}
 
     def place(self, request: HttpRequest, order: Order) -> str:
-        before = _prices(order)
-        placed = drafts.place_draft(order_id=order.pk, by=staff(request), at=clock.now())
+        before, at = _prices(order), clock.now()
+        seen = request.POST.get("seen", "")
+        try:
+            placed = drafts.place_draft(order_id=order.pk, seen=seen, by=staff(request), at=at)
+        except PricesChanged as refusal:
+            changes = drafting.changed_since(request.POST.get("shown", ""), order, at=at)
+            raise DomainError(f"{refusal} {changes}") from refusal
         changed = " Its price is not what the draft said: the price list has changed." if _prices(placed) != before else ""
         return f"Order {order} is placed.{changed} Check it, then execute it."
 
@@ -314,16 +320,6 @@ def consequences_of_cancelling(order: Order) -> list[str]:
         what = f"Invoice {invoiced[0]} is" if len(invoiced) == 1 else f"Invoices {' and '.join(invoiced)} are"
         consequences.append(f"{what} credited in full; what was paid becomes the buyer's credit.")
     return consequences
-
-
-def _outlook(order: Order) -> dict[str, Any]:
-    """Tell what placing a draft would come to now: why it cannot be, or what else than the draft says it would cost."""
-    now = drafts.outlook(order, at=clock.now())
-    line = order.lines.get()
-    whose = Level.WHOLESALE if order.consumer.reseller is not None else None
-    cost = of_sale(now.prices, quantity=line.quantity, term_months=line.term_months, whose=whose) if now.prices else None
-    facts = [] if cost is None else cost_facts(cost, own=f"{order.buyer} pays", customer="The customer pays", margin="Margin")
-    return {"obstacle": now.obstacle, "facts": facts}
 
 
 def _prices(order: Order) -> list[Any]:

@@ -2,9 +2,11 @@
 Drafts: orders that staff write down, show to their buyer and place later.
 
 A draft reserves nothing: neither a login nor the consumer's one subscription. What would refuse the order then is judged when it is
-placed, at the prices of that moment, unless another price was set for it or a quote that is still valid promised one.
+placed, at the prices of that moment, unless another price was set for it or a quote that is still valid promised one. Whoever
+places it has seen what that comes to: `Outlook.seen` is told with it, and placed at anything else is refused.
 """
 
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,12 +19,17 @@ from catalog.models import Plan, Term
 from catalog.queries.offers import SoldPrice
 from common.errors import DomainError, FieldRefused
 from ordering import notifications
+from ordering.costs import as_told, fingerprint
 from ordering.models import Order, OrderLine
-from ordering.operations import orders, quotes, selling
+from ordering.operations import orders, quotes, refusals, selling
 
 
 class NoDraft(DomainError):
     """The order is not a draft any more."""
+
+
+class OtherPriceWouldBeLost(DomainError):
+    """A form that was saved before knows nothing of the price that somebody else set for the draft since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,10 @@ class Outlook:
 
     obstacle: str
     """Why it cannot be placed; empty where it can."""
-    prices: list[SoldPrice]
-    """What it would be placed at, where that is not what the draft says."""
+    line: OrderLine | None
+    """Its line as it would be placed, which is stored nowhere; None where it cannot be."""
+    seen: str
+    """Changes with everything whoever places it agrees to; empty where it cannot be placed."""
 
 
 @transaction.atomic(durable=True)
@@ -56,7 +65,10 @@ def save_draft(*, key: UUID, consumer: Organization, wanted: Wanted, by: User, a
     """
     Write down an order for ``consumer`` without placing it. The same ``key`` again is the same draft, as it was sent last.
 
+    Another price that somebody else set for it meanwhile stays: a form that is sent again was filled before that was there.
+
     :raises NoDraft: what was saved under ``key`` was placed meanwhile.
+    :raises OtherPriceWouldBeLost: somebody else's price was for another plan, term or quantity, or ``wanted`` brings another.
     :raises NotForSale: or `FieldRefused`, `ItemsNotAvailable`: as `orders.create_order`, but for what only placing reserves.
     """
     consumer = Organization.objects.locked().select_related("parent").get(pk=consumer.pk)
@@ -74,14 +86,21 @@ def save_draft(*, key: UUID, consumer: Organization, wanted: Wanted, by: User, a
             placed_at=at,
         )
     _check_is_draft(order)
-    _write(order, wanted, keeps_other_price=False, by=by, at=at)
+    line = order.lines.select_related("price_by").first()
+    of_somebody_else = line is not None and bool(line.price_reason) and line.price_by_id != by.pk
+    lost = _write(order, wanted, keeps_other_price=of_somebody_else, by=by, at=at)
+    if of_somebody_else and lost is not None:  # which takes back what was written
+        since = f"{lost.price_by} has set another price for it since: {lost.price_reason.rstrip('.')}."
+        raise OtherPriceWouldBeLost(f"This was saved as draft {order} already. {since} Open the draft and change it there.")
     return order
 
 
 @transaction.atomic(durable=True)
-def change_draft(*, order_id: int, wanted: Wanted, may_override: bool, by: User, at: datetime) -> Order:
+def change_draft(*, order_id: int, wanted: Wanted, may_override: bool, by: User, at: datetime) -> OrderLine | None:
     """
     Write a draft anew; of two people who do so the last one counts.
+
+    Return the line as it was where another price that somebody set is not in it any more, so that it can be told; else None.
 
     :param may_override: where False, another price that somebody set stays as long as plan, term and quantity do.
     :raises NoDraft: it was placed or given up meanwhile.
@@ -89,18 +108,19 @@ def change_draft(*, order_id: int, wanted: Wanted, may_override: bool, by: User,
     """
     order = _locked(order_id)
     _check_is_draft(order)
-    _write(order, wanted, keeps_other_price=not may_override, by=by, at=at)
-    return order
+    return _write(order, wanted, keeps_other_price=not may_override, by=by, at=at)
 
 
 @transaction.atomic(durable=True)
-def place_draft(*, order_id: int, by: User, at: datetime) -> Order:
+def place_draft(*, order_id: int, seen: str, by: User, at: datetime) -> Order:
     """
     Place a draft: it waits for “Execute” then, as every order of the back office. Placed already, nothing.
 
     It is sold at the prices of now, but for another price that was set, and for what a valid quote promised.
 
+    :param seen: what ``by`` looked at, as `Outlook.seen` told it.
     :raises NoDraft: it was given up.
+    :raises PricesChanged: it would be placed as something else than was seen; nothing is placed.
     :raises SecondSubscription: the consumer has a live subscription, or an order for one, at the plan's service manager.
     :raises NotForSale: or `FieldRefused`, `ItemsNotAvailable`: the plan or its term is not sold to the buyer any more, or one of
         our users or orders has the login.
@@ -113,7 +133,10 @@ def place_draft(*, order_id: int, by: User, at: datetime) -> Order:
     sale = _sale_now(order, line, reserves=True, at=at)
     managers = [line.plan.sold_through_id]
     details = orders.checked_details(managers, login=line.login, email=line.email, role=line.role, but_for=order)
-    _copy(line, order, line.plan, sale, details)
+    _fill(line, order, line.plan, sale, details)
+    if _seen(order, line) != seen:
+        raise refusals.PricesChanged("What it would be placed as is not what you saw. Nothing is placed yet.")
+    line.save()
     order.move_to(Order.Status.PLACED)
     order.placed_by, order.placed_at = by, at
     order.currency, order.billing_copy = order.buyer.currency, order.buyer.billing_snapshot()
@@ -123,16 +146,16 @@ def place_draft(*, order_id: int, by: User, at: datetime) -> Order:
 
 
 def outlook(order: Order, *, at: datetime) -> Outlook:
-    """Tell what placing the draft ``order`` would come to now: refused and why, or other prices than it says. Writes nothing."""
-    line = order.lines.select_related("plan").get()
+    """Tell what placing the draft ``order`` would come to now: refused and why, or sold as what. Writes nothing."""
+    line = order.lines.select_related("plan", "price_by").get()
     try:
         sale = _sale_now(order, line, reserves=True, at=at)
         managers = [line.plan.sold_through_id]
-        orders.checked_details(managers, login=line.login, email=line.email, role=line.role, but_for=order)
+        details = orders.checked_details(managers, login=line.login, email=line.email, role=line.role, but_for=order)
     except DomainError as refusal:
-        return Outlook(str(refusal), [])
-    said = [SoldPrice.from_json(price) for price in line.prices]
-    return Outlook("", [] if [_sold_at(one) for one in said] == [_sold_at(one) for one in sale.prices] else sale.prices)
+        return Outlook(str(refusal), None, "")
+    _fill(line, order, line.plan, sale, details)
+    return Outlook("", line, _seen(order, line))
 
 
 # Steps: inside the caller's transaction
@@ -181,9 +204,11 @@ def _check_currency(order: Order, line: OrderLine) -> None:
         raise DomainError(f"{sentence} Edit the draft and set it anew.")
 
 
-def _write(order: Order, wanted: Wanted, *, keeps_other_price: bool, by: User, at: datetime) -> None:
+def _write(order: Order, wanted: Wanted, *, keeps_other_price: bool, by: User, at: datetime) -> OrderLine | None:
+    """Write what is wanted; return the line as it was where another price that was set is not in it any more."""
     today = local_date(at, order.buyer)
     line = order.lines.locked().select_related("plan").first()
+    before = copy(line)
     sale = selling.judged_sale(
         wanted.plan,
         buyer=order.buyer,
@@ -212,17 +237,19 @@ def _write(order: Order, wanted: Wanted, *, keeps_other_price: bool, by: User, a
         reason, price_by = promise.price_reason, promise.price_by
     line = line or OrderLine(order=order)
     line.price_reason, line.price_by_id = reason, price_by
-    _copy(line, order, wanted.plan, sale, details)
+    _fill(line, order, wanted.plan, sale, details)
+    line.save()
     order.purchase_order = wanted.purchase_order
     order.currency, order.billing_copy = order.buyer.currency, order.buyer.billing_snapshot()
     order.save(update_fields=["purchase_order", "currency", "billing_copy"])
+    was_set = before is not None and bool(before.price_reason)
+    return before if before is not None and was_set and _other_price(before) != _other_price(line) else None
 
 
-def _copy(line: OrderLine, order: Order, plan: Plan, sale: selling.Sale, details: dict[str, str]) -> None:
+def _fill(line: OrderLine, order: Order, plan: Plan, sale: selling.Sale, details: dict[str, str]) -> None:
     facts: dict[str, Any] = {**selling.agreed_terms(order, plan), **sale.copied(), **details}
     for name, value in facts.items():
         setattr(line, name, value)
-    line.save()
 
 
 def _is_same_sale(line: OrderLine, wanted: Wanted, sale: selling.Sale) -> bool:
@@ -236,5 +263,18 @@ def _is_same_other_price(line: OrderLine, sale: selling.Sale, reason: str) -> bo
     return line.price_reason == reason and [SoldPrice.from_json(price) for price in line.prices] == sale.prices
 
 
-def _sold_at(price: SoldPrice) -> tuple[Any, ...]:
-    return (price.level, price.currency, price.amounts)
+def _other_price(line: OrderLine) -> list[Any]:
+    """Return what stands on a line by somebody's decision; equal where nothing of it was lost."""
+    return [line.price_reason, line.price_by_id, _told(line)]
+
+
+def _seen(order: Order, line: OrderLine) -> str:
+    """Return `Outlook.seen` of a line as it would be placed: prices, what is included for them, for whom, and who gets in."""
+    sold = [line.plan_id, line.billing_model, line.term_months, line.quantity, line.protection_model, line.file_sync_model]
+    about = [order.consumer_id, order.buyer_id, order.purchase_order, line.price_reason, line.login, line.email, line.role]
+    return fingerprint([sold, _told(line), [line.module_wish], about])
+
+
+def _told(line: OrderLine) -> list[Any]:
+    prices = [SoldPrice.from_json(price) for price in line.prices]
+    return [[str(price.level), as_told(price.currency, price.amounts)] for price in prices]

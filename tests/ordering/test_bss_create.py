@@ -35,6 +35,12 @@ def filled(shop, plan, /, **changes):
     return {**form, **changes}
 
 
+def place(client, order, page=None):
+    """Press “Place order” on the page of a draft as it is now, or as it was."""
+    sent_along = (page or client.get(page_of(order))).context["sent_along"]
+    return client.post(page_of(order, "place"), sent_along, follow=True)
+
+
 def without(shop, codename):
     """Take a right from mira."""
     group = shop.personas.mira.groups.get()
@@ -183,7 +189,7 @@ def test_a_draft_is_saved_edited_and_placed_from_its_page(shop, plan, mira):
     edit = mira.get(page_of(order, "edit")).text
     assert 'value="PO 9"' in edit
     mira.post(page_of(order, "edit"), filled(shop, plan, quantity="4", purchase_order="PO 10"))
-    placed = mira.post(page_of(order, "place"), follow=True)
+    placed = place(mira, order)
 
     order.refresh_from_db()
     assert (order.status, order.purchase_order, order.lines.get().quantity) == (Order.Status.PLACED, "PO 10", 4)
@@ -205,7 +211,7 @@ def test_the_customer_of_a_draft_stays_whatever_is_sent(shop, plan, mira):
 def test_editing_what_was_placed_meanwhile_is_refused_in_a_sentence(shop, plan, mira):
     mira.post(reverse(CREATE), filled(shop, plan))
     order = Order.objects.get()
-    mira.post(page_of(order, "place"))
+    place(mira, order)
 
     page = mira.post(page_of(order, "edit"), filled(shop, plan, quantity="7"), follow=True)
 
@@ -218,12 +224,54 @@ def test_placing_says_that_the_price_list_has_changed_before_and_after(shop, pla
     order = Order.objects.get()
     plan.prices.filter(term_months=1).update(price=25)
 
-    before = mira.get(page_of(order)).text
-    after = mira.post(page_of(order, "place"), follow=True).text
+    before = mira.get(page_of(order))
+    after = place(mira, order, before).text
 
-    assert "The price list has changed since the draft was saved" in before
-    assert "25.00 EUR" in before
+    assert "The price list, or what the plan includes, has changed since the draft was saved" in before.text
+    assert "Price: 25.00 EUR for 1 month, excl. VAT instead of 20.00 EUR for 1 month, excl. VAT." in before.text
     assert "Its price is not what the draft said" in after
+
+
+def test_placing_what_changed_while_its_page_was_open_is_refused_and_says_what_changed(shop, plan, mira):
+    mira.post(reverse(CREATE), filled(shop, plan))
+    order = Order.objects.get()
+    page = mira.get(page_of(order))
+    plan.prices.filter(term_months=1).update(price=25)
+    plan.module_settings.storage_quota = 10
+    plan.module_settings.save()
+
+    refused = place(mira, order, page).text
+
+    assert "Nothing is placed yet. Price: 25.00 EUR for 1 month, excl. VAT instead of 20.00 EUR" in refused
+    assert "Cloud storage: 10 GB, and up to 10 GB above it instead of 50 GB, and up to 10 GB above it." in refused
+    assert ">Place order<" in refused
+    assert 'name="seen"' in refused  # so that pressed again it is placed
+
+    assert "is placed" in place(mira, order).text
+    assert Decimal(OrderLine.objects.get().prices[0]["price"]) == 25
+
+
+@pytest.mark.parametrize("shown", ["", "no signature"])
+def test_placing_without_having_seen_the_draft_is_refused(shop, plan, mira, shown):
+    mira.post(reverse(CREATE), filled(shop, plan))
+    order = Order.objects.get()
+
+    page = mira.post(page_of(order, "place"), {"seen": "1", "shown": shown}, follow=True).text
+
+    assert "Look at what it is now, then place it." in page
+    order.refresh_from_db()
+    assert order.status == Order.Status.DRAFT
+
+
+def test_whoever_drops_another_price_is_told_of_it(shop, plan, mira):
+    mira.post(reverse(CREATE), filled(shop, plan, price="12", price_reason="Framework contract"))
+    order = Order.objects.get()
+
+    client = without(shop, "override_price")
+    page = client.post(page_of(order, "edit"), filled(shop, plan, quantity="2"), follow=True).text
+
+    assert "had set is not in it any more. It was: Price 12.00 EUR for 1 month" in page
+    assert "Framework contract" in page
 
 
 def test_a_draft_says_why_it_cannot_be_placed(shop, plan, mira):

@@ -16,8 +16,8 @@ from catalog.queries.offers import SoldPrice
 from common.errors import DomainError, FieldRefused
 from ordering.models import Order, OrderLine
 from ordering.operations import drafts, execution, orders, prepayment, quotes
-from ordering.operations.drafts import NoDraft, Wanted
-from ordering.operations.refusals import NotForSale, SecondSubscription
+from ordering.operations.drafts import NoDraft, OtherPriceWouldBeLost, Wanted
+from ordering.operations.refusals import NotForSale, PricesChanged, SecondSubscription
 from ordering.operations.selling import OtherPrice
 from tests import factories
 from tests.ordering.conftest import AT
@@ -39,6 +39,12 @@ def mira(shop):
 def saved(shop, plan, /, *, consumer=None, key=None, at=AT, **facts):
     consumer = consumer or shop.personas.direct_customer
     return drafts.save_draft(key=key or uuid4(), consumer=consumer, wanted=Wanted(plan, **facts), by=shop.personas.mira, at=at)
+
+
+def placed(order, *, by, at=AT, seen=None):
+    """Place a draft as whoever has its page of that moment open."""
+    seen = drafts.outlook(Order.objects.get(pk=order.pk), at=at).seen if seen is None else seen
+    return drafts.place_draft(order_id=order.pk, seen=seen, by=by, at=at)
 
 
 def sold(order):
@@ -66,8 +72,8 @@ def test_a_draft_is_saved_edited_placed_and_then_executed(shop, plan, mira):
     line = order.lines.get()
     assert (order.purchase_order, line.quantity, line.term_months, sold(order)) == ("PO 2", 3, 12, {"msp": (200, 10)})
 
-    placed = drafts.place_draft(order_id=order.pk, by=shop.personas.root, at=AT + timedelta(hours=1))
-    assert (placed.status, placed.placed_by, placed.placed_at) == (
+    done = placed(order, by=shop.personas.root, at=AT + timedelta(hours=1))
+    assert (done.status, done.placed_by, done.placed_at) == (
         Order.Status.PLACED,
         shop.personas.root,
         AT + timedelta(hours=1),
@@ -80,10 +86,10 @@ def test_a_draft_reserves_neither_login_nor_subscription(shop, plan):
     second = saved(shop, plan, login="dora.d")
     assert Order.objects.filter(status=Order.Status.DRAFT).count() == 2
 
-    drafts.place_draft(order_id=second.pk, by=shop.personas.mira, at=AT)
+    placed(second, by=shop.personas.mira, at=AT)
     first = Order.objects.exclude(pk=second.pk).get()
     with pytest.raises(SecondSubscription, match="Only one Acronis subscription"):
-        drafts.place_draft(order_id=first.pk, by=shop.personas.mira, at=AT)
+        placed(first, by=shop.personas.mira, at=AT)
     assert "Only one Acronis subscription" in drafts.outlook(first, at=AT).obstacle
 
 
@@ -93,7 +99,7 @@ def test_a_login_that_somebody_took_meanwhile_is_refused_when_the_draft_is_place
     factories.TenantUserFactory(tenant=other, login="dora.d")
 
     with pytest.raises(FieldRefused, match=r"dora\.d is taken"):
-        drafts.place_draft(order_id=order.pk, by=shop.personas.mira, at=AT)
+        placed(order, by=shop.personas.mira, at=AT)
 
 
 def test_a_draft_of_a_plan_that_was_withdrawn_is_not_placed(shop, plan):
@@ -101,7 +107,7 @@ def test_a_draft_of_a_plan_that_was_withdrawn_is_not_placed(shop, plan):
     Plan.objects.filter(pk=plan.pk).update(status=Plan.Status.ARCHIVED)
 
     with pytest.raises(NotForSale, match="is not sold to"):
-        drafts.place_draft(order_id=order.pk, by=shop.personas.mira, at=AT)
+        placed(order, by=shop.personas.mira, at=AT)
     order.refresh_from_db()
     assert order.status == Order.Status.DRAFT
 
@@ -116,27 +122,70 @@ def test_the_same_form_saved_twice_is_one_draft_as_it_was_sent_last(shop, plan):
     assert OrderLine.objects.get().quantity == 2
 
 
+def dearer(plan, order):
+    now_costs(plan, 25)
+
+
+def with_less_in_it(plan, order):
+    plan.module_settings.storage_quota = 10
+    plan.module_settings.save()
+
+
+def for_somebody_elses_login(plan, order):
+    order.lines.update(login="somebody.else")
+
+
+def more_of_it(plan, order):
+    order.lines.update(quantity=2)
+
+
+@pytest.mark.parametrize("change", [dearer, with_less_in_it, for_somebody_elses_login, more_of_it])
+def test_a_draft_is_placed_as_it_was_seen_or_not_at_all(shop, plan, mira, change):
+    order = saved(shop, plan, login="dora.d")
+    seen = drafts.outlook(order, at=AT).seen
+    change(plan, order)
+
+    for stale in (seen, ""):
+        with pytest.raises(PricesChanged, match="Nothing is placed yet"):
+            placed(order, by=mira, seen=stale)
+    order.refresh_from_db()
+    assert order.status == Order.Status.DRAFT
+
+    assert placed(order, by=mira).status == Order.Status.PLACED
+
+
+def test_pay_as_you_go_that_is_as_it_was_seen_is_placed(shop, mira):
+    order = saved(shop, shop.plan, protection_model="per_gigabyte", file_sync_model="per_user")
+    seen = drafts.outlook(order, at=AT).seen
+    order.lines.update(protection_model="per_workload")
+
+    with pytest.raises(PricesChanged):
+        placed(order, by=mira, seen=seen)
+    order.lines.update(protection_model="per_gigabyte")
+    assert placed(order, by=mira, seen=seen).status == Order.Status.PLACED
+
+
 def test_placing_twice_places_once(shop, plan, mira):
     order = saved(shop, plan)
 
-    drafts.place_draft(order_id=order.pk, by=mira, at=AT)
-    again = drafts.place_draft(order_id=order.pk, by=shop.personas.root, at=AT + timedelta(minutes=1))
+    placed(order, by=mira, at=AT)
+    again = placed(order, by=shop.personas.root, at=AT + timedelta(minutes=1))
 
     assert (again.placed_by, again.placed_at) == (mira, AT)
 
 
 def test_what_was_placed_or_given_up_meanwhile_cannot_be_edited(shop, plan, mira):
-    placed, given_up = saved(shop, plan), saved(shop, plan)
-    drafts.place_draft(order_id=placed.pk, by=mira, at=AT)
+    in_time, given_up = saved(shop, plan), saved(shop, plan)
+    placed(in_time, by=mira, at=AT)
     orders.cancel_order(order_id=given_up.pk, by=mira, at=AT)
 
-    for order, words in ((placed, "was placed meanwhile"), (given_up, "was given up")):
+    for order, words in ((in_time, "was placed meanwhile"), (given_up, "was given up")):
         with pytest.raises(NoDraft, match=words):
             drafts.change_draft(order_id=order.pk, wanted=Wanted(plan, quantity=9), may_override=True, by=mira, at=AT)
         with pytest.raises(NoDraft, match=words):
             saved(shop, plan, key=order.key)
     with pytest.raises(NoDraft, match="given up"):
-        drafts.place_draft(order_id=given_up.pk, by=mira, at=AT)
+        placed(given_up, by=mira, at=AT)
     assert set(OrderLine.objects.values_list("quantity", flat=True)) == {1}
 
 
@@ -262,7 +311,7 @@ def test_the_other_price_reaches_the_subscription_and_its_reason_stays(shop, pla
     vendor_answers()
     order = saved(shop, plan, other_price=SPECIAL, login="dora.d", email="dora@example.com", role="company_admin")
     now_costs(plan, 99)
-    drafts.place_draft(order_id=order.pk, by=mira, at=AT)
+    placed(order, by=mira, at=AT)
     orders.execute_order(order_id=order.pk, by=mira, at=AT)
 
     execution.execute_line(line_id=order.lines.get().pk, clock=lambda: AT)
@@ -277,11 +326,48 @@ def test_whoever_may_not_set_a_price_keeps_it_for_the_same_and_loses_it_for_anyt
     order = saved(shop, plan, other_price=SPECIAL)
     root = shop.personas.root
 
-    drafts.change_draft(order_id=order.pk, wanted=Wanted(plan, purchase_order="PO"), may_override=False, by=root, at=AT)
-    assert (sold(order)["msp"][0], order.lines.get().price_by) == (Decimal("16.50"), shop.personas.mira)
+    kept = drafts.change_draft(order_id=order.pk, wanted=Wanted(plan, purchase_order="PO"), may_override=False, by=root, at=AT)
+    assert (sold(order)["msp"][0], order.lines.get().price_by, kept) == (Decimal("16.50"), shop.personas.mira, None)
 
-    drafts.change_draft(order_id=order.pk, wanted=Wanted(plan, quantity=2), may_override=False, by=root, at=AT)
+    lost = drafts.change_draft(order_id=order.pk, wanted=Wanted(plan, quantity=2), may_override=False, by=root, at=AT)
     assert (sold(order)["msp"][0], order.lines.get().price_reason) == (20, "")
+    assert (lost.price_reason, lost.price_by) == (SPECIAL.reason, shop.personas.mira)
+
+
+def test_a_form_sent_again_keeps_the_price_that_somebody_else_set_since(shop, plan):
+    order = saved(shop, plan)
+    root = shop.personas.root
+    wanted = Wanted(plan, other_price=SPECIAL)
+    drafts.change_draft(order_id=order.pk, wanted=wanted, may_override=True, by=root, at=AT)
+
+    again = saved(shop, plan, key=order.key, purchase_order="PO")
+
+    line = again.lines.get()
+    assert (sold(again)["msp"][0], line.price_reason, line.price_by) == (Decimal("16.50"), SPECIAL.reason, root)
+    assert again.purchase_order == "PO"
+
+
+@pytest.mark.parametrize(
+    "facts", [{"quantity": 2}, {"other_price": OtherPrice(Decimal(9), None, "Mine")}], ids=["another sale", "another other price"]
+)
+def test_a_form_sent_again_is_refused_where_it_would_drop_the_price_that_somebody_else_set(shop, plan, facts):
+    order = saved(shop, plan, purchase_order="PO")
+    root = shop.personas.root
+    drafts.change_draft(order_id=order.pk, wanted=Wanted(plan, other_price=SPECIAL), may_override=True, by=root, at=AT)
+
+    with pytest.raises(OtherPriceWouldBeLost, match=f"draft {order} already. {root} has set another price for it since: Won"):
+        saved(shop, plan, key=order.key, purchase_order="PO 2", **facts)
+
+    order.refresh_from_db()
+    assert (sold(order)["msp"][0], order.lines.get().quantity, order.purchase_order) == (Decimal("16.50"), 1, "")
+
+
+def test_whoever_set_the_price_takes_it_off_with_the_form_sent_again(shop, plan):
+    order = saved(shop, plan, other_price=SPECIAL)
+
+    again = saved(shop, plan, key=order.key)
+
+    assert (sold(again)["msp"][0], again.lines.get().price_reason) == (20, "")
 
 
 def test_saving_the_same_other_price_again_leaves_it_with_whom_it_came_from(shop, plan):
@@ -304,8 +390,8 @@ def test_a_draft_is_placed_at_the_prices_of_that_moment(shop, plan, mira):
     order = saved(shop, plan)
     now_costs(plan, 25)
 
-    assert drafts.outlook(order, at=AT).prices[0].amounts.price == 25
-    drafts.place_draft(order_id=order.pk, by=mira, at=AT)
+    assert Decimal(drafts.outlook(order, at=AT).line.prices[0]["price"]) == 25
+    placed(order, by=mira, at=AT)
 
     assert sold(order)["msp"][0] == 25
 
@@ -316,7 +402,7 @@ def test_a_quote_holds_its_prices_up_to_and_with_its_last_day(shop, plan, mira, 
     quoted(shop, order, valid_days=30)
     now_costs(plan, 25)
 
-    drafts.place_draft(order_id=order.pk, by=mira, at=AT + timedelta(days=days))
+    placed(order, by=mira, at=AT + timedelta(days=days))
 
     assert sold(order)["msp"][0] == price
 
@@ -327,7 +413,7 @@ def test_a_quote_holds_its_quotas_too(shop, plan, mira):
     plan.module_settings.storage_quota = 10
     plan.module_settings.save()
 
-    drafts.place_draft(order_id=order.pk, by=mira, at=AT)
+    placed(order, by=mira, at=AT)
 
     assert order.lines.get().module_wish["items"]["pg_base_storage"]["soft"] == 50 * 1024**3
 
@@ -359,7 +445,7 @@ def test_a_price_set_after_the_quote_counts(shop, plan, mira):
     quoted(shop, order)
 
     drafts.change_draft(order_id=order.pk, wanted=Wanted(plan, other_price=SPECIAL), may_override=True, by=mira, at=AT)
-    drafts.place_draft(order_id=order.pk, by=mira, at=AT)
+    placed(order, by=mira, at=AT)
 
     assert sold(order)["msp"][0] == Decimal("16.50")
 
@@ -370,14 +456,14 @@ def test_another_price_in_a_currency_that_is_not_the_buyers_any_more_is_not_plac
     Organization.objects.filter(pk=order.buyer_id).update(currency="CHF")
 
     with pytest.raises(DomainError, match="is invoiced in CHF now"):
-        drafts.place_draft(order_id=order.pk, by=mira, at=AT)
+        placed(order, by=mira, at=AT)
 
 
 def test_the_invoice_line_explains_the_other_price(shop, mira, monkeypatch):
     monkeypatch.setattr("ordering.operations.orders.after_commit", lambda name, **told: None)
     plan = shop.fixed_plan(billing_model="prepaid")
     order = saved(shop, plan, other_price=SPECIAL, login="dora.d", email="dora@example.com", role="company_admin")
-    drafts.place_draft(order_id=order.pk, by=mira, at=AT)
+    placed(order, by=mira, at=AT)
     orders.execute_order(order_id=order.pk, by=mira, at=AT)
 
     prepayment.go_on(order_id=order.pk, at=AT)

@@ -169,7 +169,8 @@ def test_metered_plans_and_placed_orders_have_nothing_to_quote(shop, plan):
         send(shop, metered)
 
     placed = draft(shop, plan)
-    drafts.place_draft(order_id=placed.pk, by=shop.personas.mira, at=AT)
+    seen = drafts.outlook(placed, at=AT).seen
+    drafts.place_draft(order_id=placed.pk, seen=seen, by=shop.personas.mira, at=AT)
     with pytest.raises(NothingToQuote, match="not a draft"):
         send(shop, placed)
 
