@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -18,15 +19,18 @@ from django.conf import settings
 from common.errors import DomainError
 
 TIMEOUT = 10
-"""Seconds for each step: connecting, sending, waiting for the answer, reading the beginning of it."""
+"""Seconds for each step: finding the host, connecting, sending, waiting for the answer, reading the beginning of it."""
 LONGEST = 30
 """Seconds for all of it. Whoever answers byte by byte, each within its `TIMEOUT`, is hung up on."""
+MOST_LOOKUPS = 8
+"""How many names a process looks up at once. A lookup cannot be broken off, only left alone, and must not be left in any number."""
 LONGEST_ERROR = 500
 FIRST_FREE_PORT, LAST_PORT = 1024, 65_535
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 transport: httpx.BaseTransport | None = None
 """Of tests; None: the network."""
+_lookups = threading.BoundedSemaphore(MOST_LOOKUPS)
 
 
 class AddressRefused(DomainError):
@@ -82,6 +86,7 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
     The connection goes to the very address that was found to be public; a name cannot mean another host a moment later. Redirects
     are answers like any other, and no proxy of the environment stands between.
     """
+    ends_at = monotonic() + LONGEST
     try:
         address = checked_address(url)
         host = address.raw_host.decode()
@@ -90,11 +95,10 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
         return Answer(None, str(refusal))
     # The certificate has to be that of the name, whatever it was resolved to.
     facts = {"headers": {**headers, "Host": address.netloc.decode()}, "extensions": {"sni_hostname": host}}
-    ends_at = monotonic() + LONGEST
     try:
         with (
             httpx.Client(transport=transport, timeout=TIMEOUT, follow_redirects=False, trust_env=False) as client,
-            _hung_up_after(LONGEST, client),
+            _hung_up_after(ends_at - monotonic(), client),
             client.stream("POST", target, content=body, **facts) as response,  # type: ignore[arg-type]
         ):
             return _judged(response, ends_at)
@@ -147,15 +151,43 @@ def _resolved(host: str, port: int) -> str:
     """
     Return the first address of ``host``, all of which must be public.
 
-    :raises AddressRefused: there is none, or one that is not.
+    :raises AddressRefused: there is none, one that is not, or nobody said so in time.
     """
     try:
-        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        found = _looked_up(host, port)
+    except TimeoutError:  # an OSError too
+        raise AddressRefused(f"Nobody said within {TIMEOUT} seconds where {host} is.") from None
     except (OSError, UnicodeError):
         raise AddressRefused(f"Nobody knows where {host} is.") from None
     for address in found:
         _check_public(address)
     return found[0]
+
+
+def _looked_up(host: str, port: int) -> list[str]:
+    """
+    Return the addresses of ``host`` as the resolver names them.
+
+    It is asked on a thread of its own: no limit of time can be set for it, and who sends must not wait for one that is silent.
+
+    :raises TimeoutError: nobody said so within `TIMEOUT`, or too many lookups are without an answer already.
+    :raises OSError: the name is unknown; `UnicodeError`: it is none.
+    """
+    ends_at = monotonic() + TIMEOUT
+    if not _lookups.acquire(timeout=TIMEOUT):
+        raise TimeoutError
+    answer: Future[list[str]] = Future()
+
+    def look_up() -> None:
+        try:
+            answer.set_result([str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)])
+        except BaseException as error:  # whatever it is, it belongs to who waits
+            answer.set_exception(error)
+        finally:
+            _lookups.release()
+
+    threading.Thread(target=look_up, name="webhook-lookup", daemon=True).start()  # a daemon: it keeps no process from ending
+    return answer.result(timeout=max(0.0, ends_at - monotonic()))
 
 
 def _check_public(host: str) -> None:

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from time import monotonic, sleep
 from typing import Any
 
 import httpx
@@ -117,6 +118,60 @@ def test_other_spellings_of_this_machine_are_looked_at_where_they_lead(
 
     assert post(f"https://{host}/", body=b"{}", headers={}).status is None
     assert sent == []
+
+
+def test_a_resolver_that_does_not_answer_keeps_nobody_and_gets_no_more_than_some_questions(
+    names: dict[str, list[str]], receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, asked = threading.Event(), []
+    resolve = socket.getaddrinfo
+
+    def slow(host: str, port: int, **facts: Any) -> Any:
+        asked.append(host)
+        assert answers.wait(30)
+        return resolve(host, port, **facts)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    monkeypatch.setattr(webhook_sender, "TIMEOUT", 0.1)
+    monkeypatch.setattr(webhook_sender, "_lookups", threading.BoundedSemaphore(2))
+    sent = receiver(httpx.Response(204))
+    begun = monotonic()
+
+    unanswered = [post("https://hooks.example.com/", body=b"{}", headers={}) for _ in range(4)]
+
+    assert monotonic() - begun < 10
+    assert {answer.error for answer in unanswered} == {"Nobody said within 0.1 seconds where hooks.example.com is."}
+    assert (len(asked), sent) == (2, [])
+
+    answers.set()
+    for thread in threading.enumerate():
+        if thread.name == "webhook-lookup":
+            thread.join(10)
+
+    assert post("https://hooks.example.com/", body=b"{}", headers={}).is_taken
+
+
+def test_finding_the_host_counts_towards_the_time_that_all_of_it_may_take(
+    names: dict[str, list[str]], receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[float] = []
+    hung_up_after = webhook_sender._hung_up_after
+    resolve = socket.getaddrinfo
+
+    def slow(host: str, port: int, **facts: Any) -> Any:
+        sleep(0.3)
+        return resolve(host, port, **facts)
+
+    def noted(seconds: float, client: httpx.Client) -> Any:
+        left.append(seconds)
+        return hung_up_after(seconds, client)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    monkeypatch.setattr(webhook_sender, "_hung_up_after", noted)
+    receiver(httpx.Response(204))
+
+    assert post("https://hooks.example.com/", body=b"{}", headers={}).is_taken
+    assert left[0] <= webhook_sender.LONGEST - 0.3
 
 
 def test_it_connects_to_the_address_that_was_looked_at_and_asks_for_the_name(names: dict[str, list[str]], receiver: Any) -> None:
