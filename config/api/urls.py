@@ -12,6 +12,7 @@ from billing.api.usage import UsageView
 from catalog.api.partner import PartnerPricesView, PartnerPriceView
 from catalog.api.plans import PlansView, PlanView
 from config.api import views
+from ordering.api.changes import ChangesView, KeepServiceView, QuoteChangeView
 from ordering.api.checks import LoginCheckView, TermsView
 from ordering.api.moves import ApproveOrderView, CancelOrderView, DeclineOrderView, ExecuteOrderView
 from ordering.api.orders import OrdersView, OrderView
@@ -43,6 +44,9 @@ urlpatterns = [
     path("orders/<str:number>/cancel", CancelOrderView.as_view(), name="cancel_order"),
     path("orders/<str:number>/approve", ApproveOrderView.as_view(), name="approve_order"),
     path("orders/<str:number>/decline", DeclineOrderView.as_view(), name="decline_order"),
+    path("services/<str:number>/quote", QuoteChangeView.as_view(), name="quote_change"),
+    path("services/<str:number>/changes", ChangesView.as_view(), name="changes"),
+    path("services/<str:number>/keep", KeepServiceView.as_view(), name="keep_service"),
     path("openapi.json", views.openapi_json, name="openapi_json"),
     path("openapi.yaml", views.openapi_yaml, name="openapi_yaml"),
     path("docs/", views.docs, name="docs"),

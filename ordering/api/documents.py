@@ -185,13 +185,14 @@ def _line(line: OrderLine, cost: Any) -> dict[str, Any]:
         "file_sync_model": line.file_sync_model,
         "login": line.login,
         "email": line.email,
-        "cost": None if cost is None else _unit(cost.own),
-        "retail": None if cost is None or cost.retail is None else _unit(cost.retail),
+        "cost": None if cost is None else unit_told(cost.own),
+        "retail": None if cost is None or cost.retail is None else unit_told(cost.retail),
         "service": line.subscription.number if line.subscription is not None else None,
     }
 
 
-def _unit(end: End) -> dict[str, Any]:
+def unit_told(end: End) -> dict[str, Any]:
+    """Write what one unit costs at one end of the sale, as `OrderPriceSerializer` tells it."""
     overage = end.unit.overage_price
     return {
         "price": money(end.unit.price, end.currency),

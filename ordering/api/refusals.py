@@ -8,6 +8,7 @@ from rest_framework.exceptions import APIException, ValidationError
 
 from common.api import ErrorsSerializer
 from common.errors import DomainError, FieldRefused
+from ordering.operations.refusals import PricesChanged
 
 T = TypeVar("T")
 
@@ -26,17 +27,26 @@ class Refused(APIException):
     default_code = "refused"
 
 
+class QuoteChanged(Refused):
+    """What was agreed to is not what it costs any more."""
+
+    default_code = "quote_changed"
+
+
 def obeyed(use_case: Callable[[], T]) -> T:
     """
     Run ``use_case``, and turn its refusal into an error of this API.
 
     :raises ValidationError: of a field, by its place in the body.
+    :raises QuoteChanged: of another price than was agreed to.
     :raises Refused: of how things stand.
     """
     try:
         return use_case()
     except FieldRefused as refusal:
         raise ValidationError(_placed_in_body(refusal.field, str(refusal)), code="refused") from None
+    except PricesChanged as refusal:
+        raise QuoteChanged(str(refusal)) from None
     except DomainError as refusal:
         raise Refused(str(refusal)) from None
 

@@ -66,8 +66,8 @@ def place_amendment(
     """
     Order what was quoted: an order with one line. The same ``key`` twice gives the same order. No transaction may be open.
 
-    An order from the storefront or a program goes on by itself under the same rules as one for a new service; one of the BSS waits
-    for “Execute”. What costs a prepaid subscription more is paid first.
+    An order from the storefront or a program goes on by itself under the same rules as one for a new service; one of the BSS, or of
+    the MSP's own program, waits for “Execute”. What costs a prepaid subscription more is paid first.
 
     :param quote_seen: the fingerprint of the quote that was confirmed.
     :param reader: whose quote that was; it is also who orders. None: staff order for whoever the MSP invoices.
@@ -146,7 +146,8 @@ def _place(
     )
     OrderLine.objects.create(order=order, **_line_facts(order, asked, quote, at=at))
     notifications.order_placed(order, at=at)
-    if order.source != Order.Source.BSS:
+    is_msps = reader is not None and reader.kind == Organization.Kind.MSP
+    if order.source != Order.Source.BSS and not is_msps:
         gates.receive(order, by=order.placed_by, at=at)
         emails.amendment_ordered(order)  # which says what happens next
     return order
