@@ -53,7 +53,10 @@ class TermsView(ScopedView):
     @extend_schema(
         operation_id="list_terms",
         summary="List terms of use",
-        description="The newest version of each document that whoever orders accepts: the vendor's, and its seller's.",
+        description=(
+            "The newest version of each document that whoever orders accepts: the vendor's, and its seller's. A token of the MSP "
+            "reads what a customer would accept, and cannot accept it."
+        ),
         parameters=[TermsQuery],
         responses=TermsListSerializer,
     )

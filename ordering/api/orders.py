@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from allauth.account.adapter import get_adapter
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -19,6 +18,7 @@ from common.api import DecimalText, NewestFirst, PageQuery, PageSerializer, Stri
 from ordering.api.consumers import consumer_of
 from ordering.api.documents import OrderSerializer, WholeOrderSerializer, loaded, order_of, told
 from ordering.api.refusals import REFUSALS, obeyed
+from ordering.api.requests import address_of
 from ordering.models import LARGEST_QUANTITY, Order, OrderLine, OrderQuerySet
 from ordering.operations import direct_orders
 from ordering.operations.direct_orders import Expected, Placer, Wanted
@@ -81,8 +81,11 @@ class NewOrder(Strict):
     )
     accepted_terms = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID),
+        required=False,
+        default=list,
         max_length=MOST_TERMS,
-        help_text="The ids of the terms of use that the buyer accepts: the newest of each, as /api/v1/terms tells them.",
+        help_text="The ids of the terms of use that the buyer accepts: the newest of each, as /api/v1/terms tells them. Left out "
+        "by a token of the MSP, which accepts nothing in its customers' name; else needed.",
     )
     login = serializers.CharField(
         required=False,
@@ -149,7 +152,8 @@ class OrdersView(IdempotentView):
             "one subscription for each consumer and service manager. A refusal names the field and orders nothing. The order is "
             "carried out by itself unless it is held for an approval or a credit limit, is to be paid first, or the organization "
             "has its orders executed by hand; its status says so, and webhooks tell how it goes on. What a token of the MSP orders "
-            "for a customer waits for its execution."
+            "for a customer waits for its execution. No terms are accepted with it, as with none that staff place in the back "
+            "office: the order keeps which token placed it, and the buyer is asked for the terms when it next orders itself."
         ),
         parameters=[KEY_PARAMETER],
         request=NewOrder,
@@ -166,7 +170,7 @@ class OrdersView(IdempotentView):
         order = obeyed(
             lambda: direct_orders.place_order(
                 key=key,
-                placer=Placer(self.caller.organization, self.caller.token, self.caller.person, _address(request)),
+                placer=Placer(self.caller.organization, self.caller.token, self.caller.person, address_of(request)),
                 consumer=consumer_of(self.caller.organization, wish.get("consumer")),
                 lines=_lines(wish["lines"]),
                 login=wish.get("login", ""),
@@ -230,8 +234,3 @@ def _lines(wanted: list[dict[str, Any]]) -> list[Wanted]:
 
 def _plans(numbers: set[str]) -> Any:
     return Plan.objects.defer(None).select_related("service_manager", "module_settings").filter(number__in=numbers)
-
-
-def _address(request: Request) -> str:
-    """The network address a request came from; which proxies are believed is decided in one place, allauth's settings."""
-    return str(get_adapter(request._request).get_client_ip(request._request))

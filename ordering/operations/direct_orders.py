@@ -19,6 +19,11 @@ from ordering.models import Order, OrderLine, TermsAcceptance
 from ordering.operations import baskets, gates, orders, refusals, selling
 from ordering.queries import checkouts
 
+NOT_IN_THE_BUYERS_NAME = (
+    "Only the buyer accepts terms of use; a token of the MSP does not accept them in its name. Leave this out: the order is placed "
+    "as one of the back office is, and says which token placed it."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Placer:
@@ -67,14 +72,16 @@ def place_order(
     """
     Place an order for ``consumer``, and let it go on as an order of the storefront does. The same ``key`` twice: the same order.
 
-    What the MSP's own program places waits for `execute_order`, as in the back office. Login and e-mail are looked at only where
+    What the MSP's own program places waits for `execute_order`, as in the back office, and accepts no terms, as nothing does there:
+    only the buyer binds itself, when it next orders. Login and e-mail are looked at only where
     the consumer has no user at a service manager yet; the vendor is asked whether the login is free, outside any transaction. Where
     it does not answer, ordering goes on: it is asked again when the user is created.
 
-    :param accepted_terms: the ids of the documents that the buyer accepts.
+    :param accepted_terms: the ids of the documents that the buyer accepts; none of the MSP's program.
     :raises FieldRefused: the field is a path in what was sent, such as ``lines.0.quantity``: a consumer the placer may not order
-        for, terms that were not accepted, a plan, term or quantity that is not sold, a missing licensing model, a second
-        subscription, another price than expected, a login that is malformed or taken, no e-mail.
+        for, terms that were not accepted, or that the MSP would accept in its buyer's name, a plan, term or quantity that is not
+        sold, a missing licensing model, a second subscription, another price than expected, a login that is malformed or taken, no
+        e-mail.
     :raises DomainError: the buyer's billing information is not complete, or no terms of use are published.
     """
     if (order := Order.objects.filter(key=key).first()) is not None:
@@ -168,6 +175,11 @@ def buyer_of(organization: Organization, consumer: Organization) -> Organization
 
 
 def _checked_terms(accepted: Collection[int], *, buyer: Organization, placer: Placer, at: datetime) -> list[TermsDocument]:
+    """Return what the placer accepts for the buyer, which it can only where it is the buyer: nobody contracts with himself."""
+    if placer.organization.kind == Organization.Kind.MSP:
+        if accepted:
+            raise FieldRefused("accepted_terms", NOT_IN_THE_BUYERS_NAME)
+        return []
     if placer.person is not None:
         refusals.check_accepts_in_person(placer.person)
     newest = list(checkouts.newest_terms(buyer, at))

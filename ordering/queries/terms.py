@@ -55,7 +55,9 @@ def acceptances_of(order: Order) -> QuerySet[TermsAcceptance]:
 
 
 def _acceptances_of(buyer: Organization) -> QuerySet[TermsAcceptance]:
-    return TermsAcceptance.objects.filter(Q(basket__buyer=buyer) | Q(order__buyer=buyer))
+    """Return what ``buyer`` accepted itself. What a program of somebody else once accepted in its name binds it to nothing."""
+    own_program = Q(order__api_token__isnull=True) | Q(order__api_token__organization=buyer)
+    return TermsAcceptance.objects.filter(Q(basket__buyer=buyer) | (Q(order__buyer=buyer) & own_program))
 
 
 def _reading(

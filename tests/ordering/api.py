@@ -52,7 +52,8 @@ class Programs:
         return judged(self.client(who).post(f"/api/v1/{path}", body or {}, content_type="application/json", headers=headers))
 
     def place(self, who: str, *, key: str = "", **changes: Any) -> Any:
-        return self.post(who, "orders", self.wish(**changes), key=key)
+        """Order, with the terms accepted; the MSP's program accepts none unless it is told to."""
+        return self.post(who, "orders", self.wish(**({"accepted_terms": None} if who == "msp" else {}) | changes), key=key)
 
     def wish(self, *, plan: Plan | None = None, consumer: Organization | None = None, line: Any = None, **changes: Any) -> Any:
         """Return a body that orders the shop's plan, for the caller itself unless a consumer is named. None takes a field out."""

@@ -16,6 +16,7 @@ from common import clock
 from config.api.views import document
 from ordering.models import Order, OrderLine, TermsAcceptance
 from ordering.operations import prepayment
+from ordering.queries.terms import accepted_before
 from provisioning.operations import logins
 from tests import factories
 from tests.ordering.api import UNKNOWN, Programs, only_error
@@ -371,6 +372,31 @@ def test_all_newest_terms_are_accepted_and_the_missing_ones_named(shop: Shop, pr
     assert {one["id"] for one in listed} == {newer.pk, second.pk}
     assert programs.place("dora", accepted_terms=[newer.pk, second.pk]).status_code == 201
     assert TermsAcceptance.objects.count() == 2
+
+
+def test_a_program_of_the_msp_accepts_no_terms_in_the_buyers_name(shop: Shop, programs: Programs) -> None:
+    wanted = {"consumer": shop.personas.direct_customer}
+
+    refused = programs.place("msp", accepted_terms=[shop.terms.pk], **wanted)
+    told = programs.placed("msp", **wanted)
+
+    assert (refused.status_code, only_error(refused)["attr"]) == (400, "accepted_terms")
+    assert Order.objects.get().api_token.organization == shop.personas.msp  # type: ignore[union-attr]
+    assert told["status"] == "placed"
+    assert not TermsAcceptance.objects.exists()
+
+
+def test_what_the_msp_once_accepted_for_a_buyer_is_not_the_buyers_acceptance(shop: Shop, programs: Programs) -> None:
+    programs.placed("msp", consumer=shop.personas.direct_customer)
+    TermsAcceptance.objects.create(order=Order.objects.get(), document=shop.terms, accepted_at=AT)
+    before = accepted_before(shop.personas.direct_customer, [shop.terms])
+    Order.objects.update(status="cancelled")
+    OrderLine.objects.update(status="cancelled")
+
+    programs.placed("dora")
+
+    assert before == {}
+    assert set(accepted_before(shop.personas.direct_customer, [shop.terms])) == {shop.terms.pk}
 
 
 def test_a_second_subscription_at_one_service_manager_is_refused(shop: Shop, programs: Programs, fixed: Plan) -> None:
