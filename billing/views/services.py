@@ -67,7 +67,7 @@ def service(request: HttpRequest, number: str) -> HttpResponse:
         **live_facts(subscription),
         "service": one,
         "sold": sold,
-        "next_invoice": next_invoice(subscription, sold, at=clock.now()),
+        "next_invoice": next_invoice(subscription, sold, reader=_organization(request), at=clock.now()),
         "sign_in": queries.sign_in(tenant),
         "has_quotas": bool(quotas) and one.ended_at is None,
         "quotas": [quota for quota in quotas if quota.is_limited],

@@ -16,7 +16,9 @@ from accounts.models import Organization
 from billing import usage_asked, usage_files
 from billing.models import Subscription
 from billing.queries import consumption, metered
+from billing.queries.next_invoice import estimate_of, next_invoice
 from billing.views.services import visible_services
+from catalog.models import Plan
 from common import clock
 
 PAGE_LENGTH = 100
@@ -59,8 +61,13 @@ def panel(request: HttpRequest, number: str) -> HttpResponse:
     subscription = get_object_or_404(visible_services(request), number=number)
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect("billing:usage_service", number=number)
-    found = consumption.consumption(membership_of(request).organization, [subscription], _today(request))
-    return TemplateResponse(request, "billing/_usage_panel.html", {"found": found, "subscription": subscription})
+    reader = membership_of(request).organization
+    found = consumption.consumption(reader, [subscription], _today(request))
+    expected = None  # the page itself says what a fixed price comes to
+    if subscription.billing_model == Plan.BillingModel.PAY_AS_YOU_GO:
+        expected = next_invoice(subscription, None, reader=reader, at=clock.now())
+    context = {"found": found, "subscription": subscription, "next_estimate": estimate_of(expected, found)}
+    return TemplateResponse(request, "billing/_usage_panel.html", context)
 
 
 @member_required

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.urls import reverse
 
-from billing.models import Subscription, SubscriptionPhase, UsageEstimate
+from billing.models import Subscription, SubscriptionPhase, UsageEstimate, UsageRecord
 from billing.queries.consumption import Consumption, consumption
 from common.periods import Period
 from provisioning.models import VendorOfferingItem
@@ -164,6 +164,49 @@ def test_the_panel_is_a_fragment_of_the_service_and_leads_on_without_script(pers
     assert "<html" not in fragment
     assert client.get(url).url == reverse("billing:usage_service", args=[used.number])
     assert personas.client("bob").get(url, **HTMX).status_code == 404
+
+
+def test_the_panel_tells_the_next_invoice_of_the_service_what_it_has_come_to(personas: Personas, used: Subscription) -> None:
+    url, client = reverse("billing:usage_panel", args=[used.number]), personas.client("dora")
+
+    told = " ".join(client.get(url, **HTMX).text.partition('id="next-invoice-estimate"')[2].split())
+    service = client.get(reverse("billing:service", args=[used.number])).text
+
+    assert 'hx-swap-oob="true">17.00 EUR so far and 38.00 EUR expected by the end of the month' in told
+    assert "As of the readings of 10 Oct 2026." in told
+    assert '<span id="next-invoice-estimate">It is billed by use.</span>' in service
+
+
+def test_the_next_invoice_of_a_resellers_customer_is_told_to_each_at_its_own_price(personas: Personas) -> None:
+    agreed = {"partner_discount_percent": 10, "retail_markup_percent": 50}
+    subscription = subscribe(personas.resellers_customer, **agreed)
+    rate_card(subscription.plan.product_group, RATES)
+    use(subscription, 100 * GIB, days=TEN_DAYS)
+    url = reverse("billing:usage_panel", args=[subscription.number])
+
+    told = {who: personas.client(who).get(url, **HTMX).text.partition("next-invoice-estimate")[2] for who in ("alice", "carol")}
+
+    assert "6.30 EUR expected" in told["alice"]  # 7 less 10 %
+    assert "9.45 EUR expected" in told["carol"]  # and half of that again
+    assert "9.45" not in told["alice"]
+    assert "6.30" not in told["carol"]
+
+
+@pytest.mark.parametrize("why", ["no reading", "no rate card", "free trial", "fixed price"])
+def test_the_next_invoice_is_told_no_figure_that_nobody_knows_yet(personas: Personas, used: Subscription, why: str) -> None:
+    if why == "no reading":
+        UsageRecord.objects.all().delete()
+    elif why == "no rate card":
+        used = subscribe(personas.direct_customer, factories.PlanFactory(product_group__name="Without a card"))
+        use(used, 100 * GIB, days=TEN_DAYS)
+    elif why == "free trial":
+        Subscription.objects.update(trial_ends_on=date(2026, 11, 10))
+    else:
+        used = subscribe_fixed(personas.direct_customer)
+
+    fragment = personas.client("dora").get(reverse("billing:usage_panel", args=[used.number]), **HTMX).text
+
+    assert "next-invoice-estimate" not in fragment
 
 
 def test_the_summary_is_a_fragment_that_is_empty_without_use(personas: Personas, used: Subscription) -> None:

@@ -2,24 +2,28 @@
 
 import csv
 import io
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import time_machine
 from django.urls import reverse
 
-from billing.models import Subscription
+from billing.models import Invoice, Subscription
+from billing.operations.runs import run_billing
 from billing.queries.next_invoice import next_invoice
 from billing.queries.services import sold_to
+from catalog.pricing import Level
 from ordering.models import Order, OrderLine
 from provisioning.models import Hold
 from tests import factories
-from tests.billing.making import sold_at, subscribe_fixed
+from tests.billing.making import NOVEMBER_1, OCTOBER, move, sold_at, subscribe, subscribe_fixed
 from tests.billing.serving import subscribed
 from tests.conftest import Personas
 
 LIST = "/services/"
+DAY = timedelta(days=1)
 TODAY = datetime.fromisoformat("2026-10-15T09:00:00+00:00")
 
 
@@ -121,7 +125,7 @@ def test_what_is_billed_afterwards_is_invoiced_on_the_first(personas: Personas, 
         setattr(subscription, name, value)
     subscription.started_on = date(2026, 9, 1)
 
-    found = next_invoice(subscription, None, at=TODAY)
+    found = next_invoice(subscription, None, reader=personas.direct_customer, at=TODAY)
 
     assert (found.on if found else None) == on
     assert found is None or found.amount is None
@@ -133,12 +137,65 @@ def test_a_prepaid_term_is_invoiced_its_notice_before_it_begins_at_the_price_of_
     subscription.refresh_from_db()
     sold = sold_to(personas.direct_customer, [subscription], today=TODAY.date())[subscription.pk]
 
-    found = next_invoice(subscription, sold, at=TODAY)
+    found = next_invoice(subscription, sold, reader=personas.direct_customer, at=TODAY)
 
     assert found is not None
     assert (found.period.start, str(found.amount), found.currency) == (date(2026, 11, 1), "60.00", "EUR")
     notice = subscription.plan.product_group.renewal_notice_days
     assert (found.period.start - found.on).days == min(notice, 17)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"started_on": date(2026, 9, 1)},
+        {"started_on": date(2026, 10, 11)},
+        {"started_on": date(2026, 9, 20), "trial_ends_on": date(2026, 10, 3)},
+        {"started_on": date(2026, 9, 1), "cancels_on": date(2026, 10, 21)},
+        {"started_on": date(2026, 9, 1), "ended_on": date(2026, 10, 8), "status": "ended"},
+    ],
+    ids=["whole month", "begins", "trial ends", "is going to end", "has ended"],
+)
+def test_what_a_fixed_month_comes_to_is_what_the_run_invoices_each_reader(personas: Personas, facts: dict[str, Any]) -> None:
+    customer, reseller = personas.resellers_customer, personas.reseller
+    wholesale = sold_at("160", level=Level.WHOLESALE, setup_fee="5")
+    retail = sold_at("199.90", level=Level.RETAIL, setup_fee="9")
+    one = subscribe_fixed(customer, wholesale, retail, quantity=3, term_months=12, **facts)
+
+    expected = {reader: next_invoice(one, None, reader=reader, at=TODAY) for reader in (reseller, customer)}
+    for seller in (personas.msp, reseller):
+        run_billing(seller_id=seller.pk, period=OCTOBER, at=NOVEMBER_1)
+
+    for reader, found in expected.items():
+        invoice = Invoice.objects.get(buyer=reader)
+        assert found is not None
+        assert (found.amount, found.currency) == (invoice.net, "EUR")
+        assert (found.on, found.period.last_day) == (date(2026, 11, 1), max(line.period_end for line in invoice.lines.all()) - DAY)
+
+
+def test_a_month_that_changes_inside_is_told_by_its_days(personas: Personas) -> None:
+    one = subscribe_fixed(personas.direct_customer, sold_at("31"), started_on=date(2026, 9, 1))
+    move(one, sold_at("62"), valid_from=date(2026, 10, 22))
+
+    found = next_invoice(one, None, reader=personas.direct_customer, at=TODAY)
+
+    assert found is not None
+    assert (found.amount, found.is_overage_on_top) == (21 + 20, False)
+
+
+def test_overage_is_said_to_come_on_top_and_a_price_that_is_missing_is_not_guessed(personas: Personas) -> None:
+    price = sold_at("20", overage_price="0.10")
+    priced = subscribe_fixed(personas.direct_customer, price, first_phase__quota_gib=Decimal(50))
+    bare = subscribe(factories.OrganizationFactory(), factories.FixedPlanFactory(), billing_model="postpaid_fixed")
+
+    on_top = next_invoice(priced, None, reader=personas.direct_customer, at=TODAY)
+    unknown = next_invoice(bare, None, reader=bare.consumer, at=TODAY)
+
+    assert on_top is not None
+    assert unknown is not None
+    assert (on_top.is_overage_on_top, unknown.amount) == (True, None)
+    page = words(personas.client("dora").get(f"{LIST}{priced.number}/"))
+    assert "20.00 EUR expected, excl. VAT; what is used above the quota comes on top." in page
 
 
 # --- History and actions --------------------------------------------------------------------------------------------------
