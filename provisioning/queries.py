@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from provisioning.models import Hold, Service, ServiceManager, Tenant, VendorAction, VendorOfferingItem
 from provisioning.planning.values import Limit
@@ -89,6 +90,12 @@ def open_holds(tenant: Tenant) -> list[OpenHold]:
     """Return why the tenant must not run, the oldest reason first."""
     holds = tenant.holds.filter(released_at__isnull=True).order_by("pk")
     return [OpenHold(hold, RELEASED_BY[Hold.Reason(hold.reason)]) for hold in holds]
+
+
+def live_subscription(service: Service) -> Any:
+    """Return the subscription by which ``service`` is billed now, a row of a higher floor; None where none runs."""
+    found = getattr(service, "subscription", None)
+    return found if found is not None and found.status == found.Status.ACTIVE else None
 
 
 def quota_rows(service: Service) -> list[QuotaRow]:

@@ -19,6 +19,8 @@ from provisioning.forms.services import LicensingForm, QuotasForm
 from provisioning.models import Hold, Service
 from provisioning.operations import preview, services
 
+BY_USE = "pay_as_you_go"
+"""The billing model that is always quantity 1."""
 CHANGE = "provisioning.change_service"
 ENDED = "The service was terminated; nothing about it changes any more."
 
@@ -108,10 +110,11 @@ class ServiceAdmin(Ledger):
         if row.ended_at is None and request.user.has_perm(CHANGE):
             pages = {"licensing": "Change licensing models", "quotas": "Change quotas"}
             moves = [self._button(row, name, label) for name, label in pages.items()] + moves
-        return moves
+        changes = _changes(request, queries.live_subscription(row))
+        return [*(_leading_to(url, label) for label, url in changes), *moves]
 
     def _button(self, service: Service, page: str, label: str) -> dict[str, str | bool]:
-        return {"label": label, "url": self.url_of(service, page), "variant": "default", "asks_first": True}
+        return _leading_to(self.url_of(service, page), label)
 
     def progress_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         service = self.row_or_404(request, object_id)
@@ -157,8 +160,13 @@ class ServiceAdmin(Ledger):
     def quotas_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show and write quotas; before that, on demand, what they would change at the vendor."""
         service = self._changeable(request, object_id)
+        subscription = queries.live_subscription(service)
         form = QuotasForm(
-            request.POST if request.method == "POST" else None, rows=queries.quota_rows(service), quantity=service.quantity
+            request.POST if request.method == "POST" else None,
+            rows=queries.quota_rows(service),
+            quantity=service.quantity,
+            billed=subscription.quantity if subscription else None,
+            is_moving=not service.tenant.agrees,
         )
         plan: dict[str, Any] = {}
         if form.is_valid():
@@ -179,6 +187,9 @@ class ServiceAdmin(Ledger):
             title=f"Quotas of {service.organization}",
             original=service,
             form=form,
+            service=service,
+            subscription=subscription,
+            changes=dict(_changes(request, subscription)),
             back=self.url_of(service),
             **plan,
         )
@@ -201,6 +212,23 @@ class ServiceAdmin(Ledger):
     def to_production(self, request: HttpRequest, service: Service) -> str:
         services.switch_to_production(service_id=service.pk, at=clock.now())
         return f"{service.organization} goes to production at Acronis within a minute."
+
+
+def _leading_to(url: str, label: str) -> dict[str, str | bool]:
+    return {"label": label, "url": url, "variant": "default", "asks_first": True}
+
+
+def _changes(request: HttpRequest, subscription: Any) -> list[tuple[str, str]]:
+    """
+    Return the words and addresses of what changes a subscription with what it is billed for (seed text 004, Upgrade/Downgrade
+    quantity, Upgrade Service); their pages belong to a higher floor. What is billed by use has no quantity to change.
+    """
+    if subscription is None or not request.user.has_perm("ordering.execute_order"):
+        return []
+    kinds = {"quantity": "Upgrade Quantity", "plan": "Upgrade Service"}
+    if subscription.billing_model == BY_USE:
+        del kinds["quantity"]
+    return [(label, reverse("admin:ordering_order_amend", args=[subscription.number, kind])) for kind, label in kinds.items()]
 
 
 def _usage_report(request: HttpRequest, service: Service) -> list[tuple[str, str]]:

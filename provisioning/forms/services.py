@@ -18,6 +18,7 @@ from provisioning.queries import QuotaRow
 
 UNITS = {"bytes": (GIB, "GB"), "seconds": (POINT, "compute points")}
 UNLIMITED_WORDS = ("", "-1")
+NOT_HERE = "The quantity is changed with “Upgrade Quantity”, which changes what is billed along with the quotas."
 WHOLE_NUMBER = "Enter a whole number, or leave it empty for unlimited (-1)."
 
 
@@ -58,19 +59,43 @@ class QuotasForm(forms.Form):
     """
     Soft and hard quotas of a service's offering items for quantity 1, in the units people know: GB for bytes, compute points for
     seconds. Empty and -1 are unlimited.
+
+    What is billed by a subscription has the quantity that is billed: it is asked for only where none runs, or where the two differ,
+    and then it can be brought back and nothing else.
     """
 
     quantity = forms.CharField(
         max_length=12,
         widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-        help_text="The quotas below are for quantity 1; the service gets them times the quantity. What is billed does not follow:"
-        " what a customer pays for is changed on the page of the subscription.",
+        help_text="The quotas below are for quantity 1; the service gets them times the quantity. No subscription bills it now.",
         error_messages={"required": "Enter the quantity, 1 or more."},
     )
 
-    def __init__(self, answer: QueryDict | None, *, rows: Sequence[QuotaRow], quantity: int) -> None:
+    def __init__(
+        self,
+        answer: QueryDict | None,
+        *,
+        rows: Sequence[QuotaRow],
+        quantity: int,
+        billed: int | None = None,
+        is_moving: bool = False,
+    ) -> None:
+        """
+        :param quantity: what the service has.
+        :param billed: the quantity its subscription bills; None where none runs.
+        :param is_moving: the service is being changed at the vendor, so that the two may differ for a moment.
+        """
         super().__init__(answer, initial={"quantity": quantity})
         self.rows = list(rows)
+        self.has, self.billed = quantity, billed
+        if billed is not None and (billed == quantity or is_moving):
+            del self.fields["quantity"]
+        elif billed is not None:
+            self.fields[
+                "quantity"
+            ].help_text = (
+                f"Billed is {billed:,}, the service has {quantity:,}. Enter {billed:,} to bring it back to what is billed."
+            )
         for row in self.rows:
             self._add(f"soft-{row.name}", f"{row.name}, soft quota", row.limit.soft, row.unit)
             self._add(f"hard-{row.name}", f"{row.name}, hard quota", row.limit.overage, row.unit)
@@ -103,11 +128,15 @@ class QuotasForm(forms.Form):
         typed = self.cleaned_data["quantity"].strip()
         if not _is_whole(typed) or int(typed) == 0:
             raise forms.ValidationError("The quantity is a whole number, 1 or more.")
+        if self.billed is not None and int(typed) not in (self.has, self.billed):
+            raise forms.ValidationError(f"{NOT_HERE} Here it can only be brought back to {self.billed:,}.")
         return int(typed)
 
     def clean(self) -> dict[str, Any]:
         """Add ``limits``: of each item whose quotas were changed, the new ones in the vendor's unit."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if "quantity" not in self.fields and self.data.get("quantity", str(self.has)).strip() != str(self.has):
+            self.add_error(None, NOT_HERE)  # the page was opened before a subscription billed it
         limits = {}
         for row in self.rows:
             soft = self._amount(f"soft-{row.name}", row.limit.soft, row.unit)

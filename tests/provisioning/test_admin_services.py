@@ -1,6 +1,7 @@
 """A service's page in the back office: licensing models, quotas, from trial to production."""
 
 import pytest
+from django.urls import reverse
 
 from common import clock
 from provisioning.forms.services import QuotasForm
@@ -170,6 +171,74 @@ def test_a_hard_quota_without_a_soft_one_is_refused_beside_the_field(personas, s
     page = personas.client("mira").post(url("quotas", service), filled(service, **{"hard-pg_base_servers": "5"}))
 
     assert "needs a soft quota" in page.context["form"].errors["hard-pg_base_servers"][0]
+
+
+def billed(service, quantity=1, **facts):
+    """Let a subscription bill the service."""
+    return factories.SubscriptionFactory(service=service, quantity=quantity, **{"billing_model": "postpaid_fixed", **facts})
+
+
+def test_what_a_subscription_bills_is_not_typed_here_but_upgraded_with_its_quote(personas, service):
+    subscription = billed(service)
+    mira = personas.client("mira")
+    upgrade = reverse("admin:ordering_order_amend", args=[subscription.number, "quantity"])
+
+    page = mira.get(url("quotas", service)).text
+    refused = mira.post(url("quotas", service), {**filled(service), "quantity": "5"})
+    saved = mira.post(url("quotas", service), filled(service, **{"soft-pg_base_servers": "7", "quantity": "1"}), follow=True)
+
+    assert f'href="{upgrade}">Upgrade Quantity</a>' in page
+    assert 'name="quantity"' not in page
+    assert "changed with “Upgrade Quantity”" in refused.context["form"].non_field_errors()[0]
+    assert said(saved) == ["The quotas are saved and on their way to Acronis."]
+    service.refresh_from_db()
+    assert (service.quantity, service.items.get(name="pg_base_servers").soft_quota) == (1, 7)
+
+
+@pytest.mark.parametrize(("typed", "has"), [("3", 3), ("1", 1), ("4", 3)], ids=["left", "brought back", "refused"])
+def test_a_quantity_that_is_not_what_is_billed_can_only_be_brought_back(personas, service, acronis, typed, has):
+    services.change_quotas(service_id=service.pk, limits={}, quantity=3, at=clock.now())
+    converge(service, clock=clock.now)
+    billed(service)
+    mira = personas.client("mira")
+
+    page = mira.get(url("quotas", service)).text
+    answer = mira.post(url("quotas", service), {**filled(service), "quantity": typed})
+
+    assert "Quantity 3, but 1 is billed" in page
+    assert 'name="quantity"' in page
+    service.refresh_from_db()
+    assert service.quantity == has
+    assert (answer.status_code == 200) == (typed == "4")
+
+
+def test_while_the_service_is_being_changed_its_quantity_cannot_be_typed(personas, service):
+    billed(service)
+    services.change_quotas(service_id=service.pk, limits={}, quantity=2, at=clock.now())
+
+    assert 'name="quantity"' not in personas.client("mira").get(url("quotas", service)).text
+
+
+@pytest.mark.parametrize(
+    ("facts", "labels"),
+    [
+        ({}, {"Upgrade Quantity", "Upgrade Service"}),
+        ({"billing_model": "pay_as_you_go"}, {"Upgrade Service"}),
+        ({"status": "ended", "ended_on": AT.date()}, set()),
+    ],
+    ids=["fixed", "by use", "ended"],
+)
+def test_a_service_is_upgraded_from_its_own_page_where_a_subscription_runs(personas, service, facts, labels):
+    billed(service, **facts)
+    offered = {"Upgrade Quantity", "Upgrade Service"}
+
+    page = personas.client("mira").get(url("change", service))
+    quotas = personas.client("mira").get(url("quotas", service)).text
+    of_others = staff_with(SEE, CHANGE).get(url("change", service))
+
+    assert {move["label"] for move in page.context["moves"]} & offered == labels
+    assert ("Upgrade Quantity</a>" in quotas) == ("Upgrade Quantity" in labels)
+    assert not {move["label"] for move in of_others.context["moves"]} & offered
 
 
 @pytest.mark.parametrize("typed", ["", "0", "-1", "1.5", "abc", "100001", "9" * 12])
