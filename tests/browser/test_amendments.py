@@ -116,6 +116,34 @@ def test_a_downgrade_is_refused_with_figures_while_more_is_in_use_and_goes_throu
     assert found == []
 
 
+def test_another_term_is_quoted_by_days_and_the_service_goes_on_under_it(dora: Page, service: Running) -> None:
+    found: list[str] = []
+    act(dora, service, "Change term")
+    looked_at(dora, found)
+    dora.select_option("[name=term_months]", "12")
+    dora.click("text=Show what it costs")
+    expect(dora.locator("#quote")).to_contain_text("Term 1 month → 12 months")
+    # 14 days of 20.00, 17 of a twelfth of 200.00, and the setup fee of the month in which it began.
+    invoiced = "This month is invoiced from 1 Nov 2026 on: 28.17 EUR excl. VAT, 10.00 EUR of it setup fee"
+    expect(dora.locator("#quote")).to_contain_text(invoiced)
+    dora.click("text=By days")
+    expect(dora.locator("#quote")).to_contain_text("9.14 EUR")
+    looked_at(dora, found)
+
+    dora.click("text=Order this term")
+
+    expect(dora.locator("#progress")).to_contain_text("It is done.")
+    looked_at(dora, found)
+    assert (service.storage(), service.sold()) == ((50, 10), ("Backup 50 GB", 1, 12))
+    dora.goto(f"/services/{service.subscription.number}/")
+    expect(dora.locator("main")).to_contain_text("200.00 EUR for 12 months")
+    expect(dora.locator("main")).to_contain_text("28.17 EUR expected, excl. VAT")
+    looked_at(dora, found)
+    dora.goto(f"/services/{service.subscription.number}/term/")
+    assert dora.locator("[name=term_months] option").all_inner_texts() == ["1 month: 20.00 EUR"]
+    assert found == []
+
+
 def test_a_cancellation_at_the_end_of_the_term_is_taken_back_and_one_now_ends_the_service(dora: Page, service: Running) -> None:
     found: list[str] = []
     act(dora, service, "Cancel")
