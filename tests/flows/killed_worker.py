@@ -11,24 +11,28 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 import django
+
+Work = Callable[[str, int, int | None], None]
 
 
 def main(arguments: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings_test")
     django.setup()
+    work = work_to_do()
     ends = {}
     for argument in arguments:
         what, number, n = argument.split(":")
-        ends[f"{what}:{number}"] = in_child(what, int(number), killed_after=int(n))
-        again = in_child(what, int(number), killed_after=None)
+        ends[f"{what}:{number}"] = in_child(work, what, int(number), killed_after=int(n))
+        again = in_child(work, what, int(number), killed_after=None)
         if again != "finished":
             raise SystemExit(f"{what} {number}: the second worker ended by {again}.")
     print(json.dumps(ends))
 
 
-def in_child(what: str, number: int, *, killed_after: int | None) -> str:
+def in_child(work: Work, what: str, number: int, *, killed_after: int | None) -> str:
     """Do the work in a process of its own and say how that process ended."""
     if (child := os.fork()) == 0:
         try:
@@ -43,8 +47,11 @@ def in_child(what: str, number: int, *, killed_after: int | None) -> str:
     return "finished" if os.WEXITSTATUS(status) == 0 else f"exit code {os.WEXITSTATUS(status)}"
 
 
-def work(what: str, number: int, killed_after: int | None) -> None:
+def work_to_do() -> Work:
+    """Import what the children need, once and before they are forked, and return what each of them does."""
+    import httpcore  # noqa: F401 - httpx would import it in every child
     import httpx
+    from django.urls import get_resolver
 
     from ordering.operations import execution
     from provisioning import vendor
@@ -52,24 +59,32 @@ def work(what: str, number: int, killed_after: int | None) -> None:
     from tests.factories import AT
     from tests.provisioning.served import LATER
 
+    assert get_resolver().url_patterns  # mails name addresses
+
     class Killing(httpx.HTTPTransport):
         """The network; it kills this process when the chosen answer has arrived."""
 
-        answers = 0
+        def __init__(self, killed_after: int | None) -> None:
+            super().__init__()
+            self.killed_after = killed_after
+            self.answers = 0
 
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             answer = super().handle_request(request)
             answer.read()
             self.answers += 1
-            if self.answers == killed_after:
+            if self.answers == self.killed_after:
                 os.kill(os.getpid(), signal.SIGKILL)
             return answer
 
-    vendor.transport = Killing()
-    if what == "line":
-        execution.execute_line(line_id=number, clock=lambda: AT)
-    else:
-        converging.converge(number, clock=lambda: LATER)
+    def work(what: str, number: int, killed_after: int | None) -> None:
+        vendor.transport = Killing(killed_after)
+        if what == "line":
+            execution.execute_line(line_id=number, clock=lambda: AT)
+        else:
+            converging.converge(number, clock=lambda: LATER)
+
+    return work
 
 
 if __name__ == "__main__":
