@@ -5,10 +5,10 @@ from typing import ClassVar, Self
 
 import pghistory
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from accounts.models import Organization
-from catalog.models.partners import PartnerPrice, PartnerTerms
+from catalog.models.partners import PartnerPrice
 from catalog.models.prices import PlanPrice, PlanPriceQuerySet, Term
 from catalog.models.shelves import ProductGroup, Venture
 from common.querysets import LockingQuerySet
@@ -26,14 +26,11 @@ class PlanQuerySet(LockingQuerySet["Plan"]):
         """
         plans = self.filter(status=Plan.Status.PUBLISHED, service_manager__is_active=True)
         reseller = buyer if buyer.kind == Organization.Kind.RESELLER else buyer.reseller
-        if reseller is not None:
-            plans = plans.filter(
-                Exists(PartnerTerms.objects.filter(plan=OuterRef("pk"), reseller=reseller, is_allowed=True)),
-                applicable_on_partner_website=True,
-            )
+        if reseller is not None:  # who has terms and a price once a plan (`partnerterms_unique`, `partnerprice_unique`)
+            plans = plans.filter(applicable_on_partner_website=True)
+            plans = plans.filter(partner_terms__reseller=reseller, partner_terms__is_allowed=True)
         if buyer.reseller is not None:
-            retail = PartnerPrice.objects.filter(plan=OuterRef("pk"), reseller=buyer.reseller, is_published=True)
-            plans = plans.filter(Exists(retail))
+            plans = plans.filter(partner_prices__reseller=buyer.reseller, partner_prices__is_published=True)
         return plans.filter(~Q(billing_model__in=FIXED_MODELS) | Exists(_prices(buyer, on)))
 
     def priced_for(self, buyer: Organization, *, term_months: int, on: date) -> Self:
@@ -59,11 +56,11 @@ def _prices(buyer: Organization, on: date) -> PlanPriceQuerySet:
     prices = PlanPrice.objects.in_force(on).filter(plan=OuterRef("pk"), currency=buyer.currency)
     if buyer.reseller is None:
         return prices
-    by_amount = Q(markups__currency=buyer.currency, markups__term_months=OuterRef("term_months"))
-    is_marked_up = PartnerPrice.objects.filter(
-        Q(markup_kind=PartnerPrice.MarkupKind.PERCENT) | by_amount, plan=OuterRef("plan"), reseller=buyer.reseller
+    by_percent = Q(plan__partner_prices__markup_kind=PartnerPrice.MarkupKind.PERCENT)
+    by_amount = Q(
+        plan__partner_prices__markups__currency=buyer.currency, plan__partner_prices__markups__term_months=F("term_months")
     )
-    prices = prices.filter(Exists(is_marked_up))
+    prices = prices.filter(by_percent | by_amount, plan__partner_prices__reseller=buyer.reseller)
     if buyer.currency == buyer.reseller.currency:
         return prices  # each is the reseller's cost, too
     cost = PlanPrice.objects.in_force(on).filter(plan=OuterRef("plan"), term_months=OuterRef("term_months"))

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F, FilteredRelation, Q, prefetch_related_objects
+from django.db.models import FilteredRelation, Q, QuerySet, prefetch_related_objects
 
 from accounts.models import Organization
 from catalog.models import PartnerPrice, PartnerTerms, Plan, PlanPrice, PlanPriceQuerySet
@@ -16,6 +16,8 @@ from common.money import round_money
 
 _OWN = ("pk", "markup_kind", "markup_percent", "overage_markup_percent", "discount_percent", "is_published")
 """What is read of a reseller's own price."""
+_PRICED = ("plan_id", "currency", "term_months", "price", "setup_fee", "overage_price")
+"""What is read of a price."""
 
 
 class NoPrice(DomainError):
@@ -99,9 +101,9 @@ def offers(plans: Iterable[Plan], buyer: Organization, *, on: date) -> dict[int,
         return {}
     seller = buyer if buyer.kind == Organization.Kind.RESELLER else buyer.reseller
     currencies = {buyer.currency} | ({seller.currency} if seller is not None else set())
-    prices = PlanPrice.objects.in_force(on).filter(plan__in=fixed, currency__in=currencies).order_by("plan", "term_months")
-    rows = list(prices if seller is None else _with_agreement(prices, seller))
-    agreed = {} if seller is None else _agreed_by_plan(seller, ((row.plan_id, *_agreement(row)) for row in rows))
+    prices = PlanPrice.objects.in_force(on).filter(plan__in=fixed, currency__in=currencies).order_by("plan_id", "term_months")
+    rows = list(_with_agreement(prices, seller))
+    agreed = {} if seller is None else _agreed_by_plan(seller, ((row.plan_id, *row[len(_PRICED) :]) for row in rows))
     has_cost = {(row.plan_id, row.term_months) for row in rows if seller is None or row.currency == seller.currency}
     found: dict[int, list[Offer]] = {}
     for row in rows:
@@ -149,18 +151,15 @@ def agreements(reseller: Organization, plans: Collection[int]) -> dict[int, Agre
     return _agreed_by_plan(reseller, terms.values_list("plan", "discount_percent", *(f"own__{name}" for name in _OWN)))
 
 
-def _with_agreement(prices: PlanPriceQuerySet, reseller: Organization) -> PlanPriceQuerySet:
-    """Read with each price what was agreed on its plan, for `_agreement`."""
-    return prices.annotate(
+def _with_agreement(prices: PlanPriceQuerySet, reseller: Organization | None) -> QuerySet[PlanPrice, Any]:
+    """Return of each price `_PRICED`, and with a reseller what was agreed on its plan: discount and `_OWN`."""
+    if reseller is None:
+        return prices.values_list(*_PRICED, named=True)
+    with_terms = prices.annotate(
         terms=FilteredRelation("plan__partner_terms", condition=Q(plan__partner_terms__reseller=reseller)),
         own=FilteredRelation("plan__partner_prices", condition=Q(plan__partner_prices__reseller=reseller)),
-        agreed_discount=F("terms__discount_percent"),
-        **{f"own_{name}": F(f"own__{name}") for name in _OWN},
     )
-
-
-def _agreement(row: Any) -> tuple[Any, ...]:
-    return (row.agreed_discount, *(getattr(row, f"own_{name}") for name in _OWN))
+    return with_terms.values_list(*_PRICED, "terms__discount_percent", *(f"own__{name}" for name in _OWN), named=True)
 
 
 def _agreed_by_plan(reseller: Organization, told: Iterable[tuple[Any, ...]]) -> dict[int, Agreed]:
@@ -177,7 +176,7 @@ def _agreed_by_plan(reseller: Organization, told: Iterable[tuple[Any, ...]]) -> 
     return found
 
 
-def _offer(row: PlanPrice, buyer: Organization, agreed: Agreed) -> Offer | None:
+def _offer(row: Any, buyer: Organization, agreed: Agreed) -> Offer | None:
     listed = listed_amounts(row)
     if buyer.kind == Organization.Kind.CUSTOMER and buyer.reseller is None:
         return Offer(row.plan_id, row.term_months, row.currency, published(listed, Level.MSP, row.currency))

@@ -1,18 +1,18 @@
 """Reads for the shop: what is on its shelves for a buyer, and what one product includes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Q
 
 from accounts.models import Organization
 from catalog.item_names import item_label
 from catalog.models import UNLIMITED_STORAGE, ModuleSettings, Plan, PlanQuerySet, Product
 from catalog.provisioned import is_backup_storage
-from catalog.queries.offers import Offer
+from catalog.queries.offers import Offer, offers
 from provisioning.models import VendorOfferingItem
 
 
@@ -56,23 +56,19 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What is for sale to a buyer, narrowed down: ``plans``, and how many there are of each product before one was chosen."""
+    """What is for sale to a buyer, narrowed down, and how many plans there are of each product before one was chosen."""
 
-    plans: PlanQuerySet
+    plans: Sequence[int]
+    """Ids, in the order of the shelves."""
     products: Sequence[tuple[int, str, int]]
     """Id, name and number of plans, by name."""
-    product: int | None
-
-    @property
-    def count(self) -> int:
-        return sum(count for pk, _, count in self.products if self.product in (None, pk))
 
 
 def plans_for_sale(
     buyer: Organization, *, on: date, words: str = "", billing_model: str = "", term_months: int | None = None
 ) -> PlanQuerySet:
     """
-    Return what ``buyer`` may order on that day, in the order of the shelves, with only what a shelf shows.
+    Return what ``buyer`` may order on that day, in the order of the shelves.
 
     Every one of ``words``, separated by spaces, must be found in the plan's number, name, summary or description, or in its
     product's name. A term leaves what is priced by use only where it is one month.
@@ -90,23 +86,25 @@ def plans_for_sale(
         plans = plans.filter(billing_model=billing_model)
     if term_months is not None:
         plans = plans.priced_for(buyer, term_months=term_months, on=on)
-    shown = ("number", "name", "summary", "billing_model", "product_group__product__name")
-    ordered = plans.order_by("product_group__product__name", "product_group__product", "name", "pk")
-    return ordered.select_related("product_group__product").only(*shown)
+    return plans.order_by("product_group__product__name", "product_group__product", "name", "pk")
 
 
 def range_for(buyer: Organization, *, on: date, product: int | None = None, **narrowed: Any) -> Range:
-    """Return `plans_for_sale`, the products they are of, and how many: one query, and one more when the plans are read."""
+    """Return which plans `plans_for_sale` finds, and the products they are of: one query, which judges each plan once."""
     plans = plans_for_sale(buyer, on=on, **narrowed)
-    by_product = plans.order_by("product_group__product__name", "product_group__product")
-    products = by_product.values_list("product_group__product", "product_group__product__name").annotate(count=Count("pk"))
-    return Range(plans.filter(product_group__product=product) if product is not None else plans, list(products), product)
+    found = list(plans.values_list("pk", "product_group__product", "product_group__product__name"))
+    products = [(pk, name, len(list(rows))) for (pk, name), rows in groupby(found, key=lambda row: row[1:])]
+    return Range([plan for plan, its_product, _ in found if product in (None, its_product)], products)
 
 
-def shelves(plans: Iterable[Plan], offers: Mapping[int, Sequence[Offer]]) -> list[Shelf]:
-    """Put ``plans``, which come in the order of `plans_for_sale`, under their products."""
-    by_product = groupby(plans, key=lambda plan: plan.product_group.product)
-    return [Shelf(product, [Goods(plan, offers.get(plan.pk, ())) for plan in group]) for product, group in by_product]
+def shelves(plans: Sequence[int], buyer: Organization, *, on: date) -> list[Shelf]:
+    """Return the shelves with these plans of a `Range`, a page of it, priced for ``buyer``: one query beside that of `offers`."""
+    shown = ("number", "name", "summary", "billing_model", "product_group__product__name")
+    read = Plan.objects.select_related("product_group__product").only(*shown).in_bulk(plans)
+    found = [read[pk] for pk in plans if pk in read]
+    priced = offers(found, buyer, on=on)
+    by_product = groupby(found, key=lambda plan: plan.product_group.product)
+    return [Shelf(product, [Goods(plan, priced.get(plan.pk, ())) for plan in group]) for product, group in by_product]
 
 
 def included(settings: ModuleSettings) -> Contents:

@@ -22,14 +22,6 @@ LONGEST_SEARCH = 100
 LONGEST_ID = 18  # digits that always fit a bigint
 
 
-class CountedPaginator(Paginator):
-    """Pages of rows whose number is known already."""
-
-    def __init__(self, rows: Any, per_page: int, *, count: int) -> None:
-        super().__init__(rows, per_page)
-        self.count = count
-
-
 @member_required
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
@@ -38,11 +30,10 @@ def home(request: HttpRequest) -> HttpResponse:
     today = clock.today(buyer.time_zone)
     wanted = _wanted(request)
     found = shop.range_for(buyer, on=today, **wanted)
-    page = CountedPaginator(found.plans, PAGE_LENGTH, count=found.count).get_page(request.GET.get("page"))
-    plans = list(page)
+    page = Paginator(found.plans, PAGE_LENGTH).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "shelves": shop.shelves(plans, offers(plans, buyer, on=today)),
+        "shelves": shop.shelves(list(page), buyer, on=today),
         "products": found.products,
         "billing_models": Plan.BillingModel.choices,
         "terms": Term.choices,
@@ -59,9 +50,8 @@ def plan(request: HttpRequest, number: str) -> HttpResponse:
     buyer = _buyer(request)
     today = clock.today(buyer.time_zone)
     for_sale = Plan.objects.for_sale_to(buyer, on=today)
-    plan = get_object_or_404(
-        for_sale.select_related("product_group__product", "service_manager", "module_settings__backup_storage"), number=number
-    )
+    whole = for_sale.select_related("product_group__product", "service_manager", "module_settings__backup_storage")
+    plan = get_object_or_404(whole, number=number)
     settings = getattr(plan, "module_settings", None)
     goods = shop.Goods(plan, offers([plan], buyer, on=today).get(plan.pk, ()))
     context = {

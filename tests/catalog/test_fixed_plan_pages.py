@@ -189,8 +189,8 @@ def test_a_plan_without_price_in_the_buyers_currency_does_not_exist_for_it(perso
     assert "Nothing is for sale yet" in page(personas, "dora", reverse("catalog:home"))
 
 
-@pytest.mark.parametrize("who", ["dora", "alice", "carol"])
-def test_pages_ask_few_questions(personas: Personas, plan: Plan, who: str, django_assert_max_num_queries: Any) -> None:
+@pytest.mark.parametrize(("who", "most"), [("dora", 7), ("alice", 8), ("carol", 8)])
+def test_pages_ask_few_questions(personas: Personas, plan: Plan, who: str, most: int, django_assert_max_num_queries: Any) -> None:
     for other in factories.FixedPlanFactory.create_batch(30, product_group=plan.product_group):
         factories.PartnerTermsFactory(plan=other, reseller=personas.reseller)
         factories.PartnerPriceFactory(plan=other, reseller=personas.reseller)
@@ -198,7 +198,7 @@ def test_pages_ask_few_questions(personas: Personas, plan: Plan, who: str, djang
     client.get(reverse("catalog:home"))
 
     for url in (reverse("catalog:home"), product_url(plan)):
-        with django_assert_max_num_queries(8):
+        with django_assert_max_num_queries(most):
             client.get(url)
 
 

@@ -122,6 +122,17 @@ def test_only_terms_with_a_markup_count_in_the_search_by_term(personas: Personas
     assert found.exists() is is_there
 
 
+def test_a_plan_that_two_partners_sell_at_several_markups_is_on_sale_once(personas: Personas) -> None:
+    plan = factories.FixedPlanFactory()
+    resold(plan, personas.other_reseller)
+    price = resold(plan, personas.reseller, markup_kind="amount")
+    for term in (1, 12):
+        PartnerMarkup.objects.create(partner_price=price, currency="EUR", term_months=term, amount=Decimal(40))
+
+    for buyer in (personas.direct_customer, personas.reseller, personas.resellers_customer):
+        assert [found.pk for found in Plan.objects.for_sale_to(buyer, on=TODAY)] == [plan.pk]
+
+
 def test_what_is_sold_can_be_copied_as_text_and_read_again(personas: Personas) -> None:
     plan = factories.FixedPlanFactory()
     resold(plan, personas.reseller, discount_percent=Decimal("2.5"))
