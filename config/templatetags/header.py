@@ -1,7 +1,5 @@
 """The header of the storefront: whose shop this is, where the reader is, for whom the reader acts, what lies in the basket."""
 
-from typing import Any
-
 from django import template
 from django.template.context import RequestContext
 from django.utils.html import format_html
@@ -56,19 +54,22 @@ def basket_count(context: RequestContext) -> int:
     if acting is None:
         return 0
     lines = BasketLine.objects.filter(basket__owner=acting.user_id, basket__buyer=acting.organization_id)
-    return lines.filter(basket__order__isnull=True).count()
+    return lines.filter(basket__ordered_at__isnull=True).count()
 
 
 @register.simple_tag(takes_context=True)
 def orders_to_approve(context: RequestContext) -> int:
-    """Return how many orders wait for the approval of the reseller acted for; 0 to everybody else. Asked once a request."""
+    """Return how many orders wait for the approval of the reseller acted for; 0 to everybody else."""
     acting = acting_membership(context.request)
     if acting is None or acting.organization.kind != Organization.Kind.RESELLER:
         return 0
-    request: Any = context.request
-    if not hasattr(request, "_orders_to_approve"):
-        request._orders_to_approve = Order.objects.to_approve().filter(consumer__parent=acting.organization_id).count()
-    return int(request._orders_to_approve)
+    return Order.objects.to_approve().filter(consumer__parent=acting.organization_id).count()
+
+
+@register.simple_tag(takes_context=True)
+def navigation(context: RequestContext) -> SafeString:
+    """Return the links of the navigation, for a header to show twice: folded into a menu, and in a row."""
+    return context.template.engine.get_template("_nav.html").render(context)  # type: ignore[union-attr]
 
 
 @register.simple_tag(takes_context=True)
