@@ -22,6 +22,7 @@ urlpatterns = [
     path("partner/terms/<int:pk>/publish/", terms.publish_document, name="publish_partner_terms"),
     path("partner/terms/<int:pk>/new-version/", terms.new_version, name="new_version_of_partner_terms"),
     path("partner/terms/<int:pk>/take-back/", terms.take_back, name="take_back_partner_terms"),
+    path("partner/terms/<int:pk>/retire/", terms.retire, name="retire_partner_terms"),
     path("partner/terms/<int:pk>/delete/", terms.delete_document, name="delete_partner_terms"),
     path("m/<str:slug>/", marketplace.marketplace, name="marketplace"),
     path("m/<str:slug>/theme.css", marketplace.theme, name="theme"),

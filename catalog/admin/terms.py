@@ -19,7 +19,7 @@ from common.bss import BssAdmin, Move, refuse, related, staff, today
 from common.errors import DomainError
 
 ADD, CHANGE, DELETE = "catalog.add_termsdocument", "catalog.change_termsdocument", "catalog.delete_termsdocument"
-_COLOURS = {"draft": "warning", "scheduled": "info", "published": "success", "replaced": "default"}
+_COLOURS = {"draft": "warning", "scheduled": "info", "published": "success", "replaced": "default", "retired": "default"}
 
 
 class IssuerFilter(admin.SimpleListFilter):
@@ -49,9 +49,15 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("draft", "Draft"), ("scheduled", "Scheduled"), ("in_force", "Published, the newest"), ("replaced", "Replaced")]
+        return [
+            ("draft", "Draft"),
+            ("scheduled", "Scheduled"),
+            ("in_force", "Published, the newest"),
+            ("replaced", "Replaced"),
+            ("retired", "Retired"),
+        ]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[TermsDocument]) -> QuerySet[TermsDocument]:
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         now = clock.now()
         replaced = TermsDocument.objects.published(now).with_newer(now).filter(Q(has_newer=True)).values("pk")
         match self.value():
@@ -60,9 +66,11 @@ class StateFilter(admin.SimpleListFilter):
             case "scheduled":
                 return queryset.filter(published_at__gt=now)
             case "in_force":
-                return queryset.filter(published_at__lte=now).exclude(pk__in=replaced)
+                return queryset.in_force(now).exclude(pk__in=replaced)
             case "replaced":
                 return queryset.filter(pk__in=replaced)
+            case "retired":
+                return queryset.filter(retired_at__lte=now).exclude(pk__in=replaced)
         return queryset
 
 
@@ -76,6 +84,11 @@ def _is_our_draft(document: TermsDocument) -> bool:
 
 def _is_scheduled(document: TermsDocument) -> bool:
     return _is_ours(document) and document.state(clock.now()) == TermsDocument.State.SCHEDULED
+
+
+def _is_in_force(document: Any) -> bool:
+    counts = document.state(clock.now()) == TermsDocument.State.PUBLISHED and not document.has_newer
+    return _is_ours(document) and counts
 
 
 @admin.register(TermsDocument)
@@ -92,6 +105,7 @@ class TermsDocumentAdmin(BssAdmin):
     ordering = ("-issuer", "reseller__name", "title", "-published_at", "-pk")
     moves = (
         Move("take_back", "Make it a draft again", CHANGE, _is_scheduled),
+        Move("retire", "Retire", CHANGE, _is_in_force, confirm="ask_retire", variant="danger"),
         Move("delete_draft", "Delete draft", DELETE, _is_our_draft, confirm="ask_delete_draft", variant="danger"),
     )
 
@@ -123,7 +137,7 @@ class TermsDocumentAdmin(BssAdmin):
     @display(description="state", label=_COLOURS)
     def state_label(self, document: Any) -> str:
         state = document.state(clock.now())
-        return "replaced" if state == TermsDocument.State.PUBLISHED and document.has_newer else str(state)
+        return "replaced" if document.has_newer and document.is_out(clock.now()) else str(state)
 
     @display(description="accepted", ordering="acceptance_count")
     def accepted(self, document: Any) -> str:
@@ -138,7 +152,7 @@ class TermsDocumentAdmin(BssAdmin):
             "whose": self.whose(row),
             "state": self.state_label(row),
             "versions": versions.order_by("-published_at", "-pk"),
-            "sentence": terms.IMMUTABLE if row.state(clock.now()) == TermsDocument.State.PUBLISHED else "",
+            "sentence": terms.IMMUTABLE if row.is_out(clock.now()) else "",
         }
 
     def offered_moves(self, request: HttpRequest, row: TermsDocument) -> list[dict[str, str | bool]]:
@@ -237,6 +251,18 @@ class TermsDocumentAdmin(BssAdmin):
     def take_back(self, request: HttpRequest, document: TermsDocument) -> str:
         terms.take_back_terms(document_id=document.pk, at=clock.now())
         return f"{document} is a draft again."
+
+    def ask_retire(self, request: HttpRequest, document: Any) -> list[str]:
+        later = TermsDocument.objects.versions_of(document).filter(published_at__gt=clock.now()).order_by("published_at").first()
+        return [
+            f"Nobody is asked to accept {document.title} any more. This cannot be undone, but a new version can be published.",
+            f"The {document.acceptance_count:,} acceptances stay, and whoever accepted it can read it as before.",
+            *([f"Version {later.version} is scheduled and counts from its moment on."] if later else []),
+        ]
+
+    def retire(self, request: HttpRequest, document: TermsDocument) -> str:
+        terms.retire_terms(document_id=document.pk, by=staff(request), at=clock.now())
+        return f"{document.title} is retired: nobody is asked to accept it any more."
 
     def _ours_or_404(self, request: HttpRequest, object_id: int, *, permission: str = CHANGE) -> Any:
         """

@@ -1,5 +1,6 @@
-"""The life of terms of use: drafts, publication now or later, and new versions. What is published never changes."""
+"""The life of terms of use: drafts, publication now or later, new versions, retirement. What is published never changes."""
 
+import logging
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,8 +16,15 @@ from common.errors import DomainError, FieldRefused
 IMMUTABLE = "Published terms never change: buyers have accepted these very words. Make a new version instead."
 
 
+logger = logging.getLogger(__name__)
+
+
 class TermsArePublished(DomainError):
     """What is asked for is only done to drafts."""
+
+
+class CannotRetire(DomainError):
+    """The document is not in force, or nothing would be left to accept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +110,36 @@ def take_back_terms(*, document_id: int, at: datetime) -> TermsDocument:
     :raises TermsArePublished: its moment has come.
     """
     document = TermsDocument.objects.locked().get(pk=document_id)
-    if document.state(at) == TermsDocument.State.PUBLISHED:
+    if document.is_out(at):
         raise TermsArePublished(IMMUTABLE)
     document.published_at = None
     document.save(update_fields=["published_at"])
+    return document
+
+
+@transaction.atomic(durable=True)
+def retire_terms(*, document_id: int, by: User, at: datetime) -> TermsDocument:
+    """
+    Let nobody be asked for a document any more, in none of its published versions; repeated, nothing.
+
+    Whoever accepted it reads it as before. A version that is published later counts again. Where a reseller retires the last of its
+    own, its customers accept the MSP's.
+
+    :raises CannotRetire: it was never published, a newer version counts in its place, or it is the last of vendor and MSP, without
+        which nobody could order.
+    """
+    found = TermsDocument.objects.get(pk=document_id)
+    documents = list(TermsDocument.objects.locked().filter(reseller=found.reseller_id))  # two at once would each leave the other
+    document = next(one for one in documents if one.pk == document_id)
+    if document.state(at) == TermsDocument.State.RETIRED:
+        return document
+    versions = [one for one in documents if (one.issuer, one.title) == (document.issuer, document.title)]
+    _check_can_retire(document, versions, documents, at=at)
+    for version in versions:
+        if version.is_out(at) and version.retired_at is None:
+            version.retired_at = at
+            version.save(update_fields=["retired_at"])
+    logger.info("terms retired", extra={"terms": document.pk, "by": by.pk})
     return document
 
 
@@ -142,6 +176,19 @@ def _draft(document_id: int) -> TermsDocument:
     if document.published_at is not None:
         raise TermsArePublished(IMMUTABLE)
     return document
+
+
+def _check_can_retire(
+    document: TermsDocument, versions: Collection[TermsDocument], documents: Collection[TermsDocument], *, at: datetime
+) -> None:
+    if not document.is_out(at) or document.published_at is None:
+        raise CannotRetire("Only what is published is retired. Delete the draft instead.")
+    newest = max((one for one in versions if one.is_out(at)), key=lambda one: (one.published_at or at, one.pk))
+    if newest != document:
+        raise CannotRetire(f"Version {newest.version} counts in its place. Retire that one.")
+    left = [one for one in documents if one not in versions and one.state(at) == TermsDocument.State.PUBLISHED]
+    if document.reseller_id is None and not left:
+        raise CannotRetire("Nobody could order without terms of use, and these are the last. Publish others first.")
 
 
 def _write(document: TermsDocument, words: TermsWords) -> None:

@@ -36,7 +36,7 @@ def documents(request: HttpRequest) -> HttpResponse:
     rows = TermsDocument.objects.filter(reseller=reseller).with_newer(now).annotate(acceptance_count=Count("acceptances"))
     context = {
         "rows": [(row, _state(row)) for row in rows.order_by("title", "-published_at", "-pk")],
-        "has_own": TermsDocument.objects.published(now).filter(reseller=reseller).exists(),
+        "has_own": TermsDocument.objects.in_force(now).filter(reseller=reseller).exists(),
         "may_edit": _may_edit(request),
     }
     return TemplateResponse(request, "catalog/partner_terms.html", context)
@@ -145,6 +145,20 @@ def take_back(request: HttpRequest, pk: int) -> HttpResponse:
 
 @member_required
 @require_POST
+def retire(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let no customer be asked for a published document any more."""
+    row = _document_of(_edited(request), pk)
+    try:
+        terms.retire_terms(document_id=row.pk, by=reader_of(request), at=clock.now())
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"{row.title} is retired: none of your customers is asked to accept it any more.")
+    return redirect(_address(row))
+
+
+@member_required
+@require_POST
 def delete_document(request: HttpRequest, pk: int) -> HttpResponse:
     """Delete a draft."""
     row = _document_of(_edited(request), pk)
@@ -177,9 +191,14 @@ def _document_of(reseller: Organization, pk: int) -> Any:
 def _state(row: Any) -> dict[str, str]:
     """Return the state as a word with the tone of its pill."""
     state = row.state(clock.now())
-    if state == TermsDocument.State.PUBLISHED and row.has_newer:
+    if row.has_newer and row.is_out(clock.now()):
         return {"word": "Replaced", "tone": "quiet", "value": "replaced"}
-    tones = {TermsDocument.State.DRAFT: "attention", TermsDocument.State.SCHEDULED: "busy", TermsDocument.State.PUBLISHED: "good"}
+    tones = {
+        TermsDocument.State.DRAFT: "attention",
+        TermsDocument.State.SCHEDULED: "busy",
+        TermsDocument.State.PUBLISHED: "good",
+        TermsDocument.State.RETIRED: "quiet",
+    }
     return {"word": str(state.label), "tone": tones[state], "value": str(state)}
 
 

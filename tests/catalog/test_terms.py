@@ -1,17 +1,21 @@
 """The life of terms of use, and whose terms a buyer accepts."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.db import DatabaseError, connection, transaction
+from psycopg import sql
 
 from catalog.models import TermsDocument
 from catalog.operations import terms
-from catalog.operations.terms import TermsArePublished, TermsWords, suggested_version
+from catalog.operations.terms import CannotRetire, TermsArePublished, TermsWords, suggested_version
 from common.errors import FieldRefused
 from tests.factories import AT
 
 pytestmark = pytest.mark.django_db
 LATER = AT + timedelta(days=30)
+LONG_AGO, FAR_OFF = datetime(2020, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
+"""On which side of now the database, too, knows them to be."""
 WORDS = TermsWords(title="Terms of Service", version="1", text="You pay in time.", summary="")
 
 
@@ -107,7 +111,7 @@ def test_published_terms_never_change(personas, what):
 
 
 def test_what_is_scheduled_is_not_edited_but_can_be_made_a_draft_again(personas):
-    row = document(published_at=LATER)
+    row = document(published_at=FAR_OFF)
 
     with pytest.raises(TermsArePublished):
         terms.change_terms(document_id=row.pk, words=WORDS)
@@ -124,6 +128,112 @@ def test_a_draft_is_deleted_once_and_again(personas):
     terms.delete_terms(document_id=row.pk)
 
     assert not TermsDocument.objects.exists()
+
+
+# What the database holds, whoever asks
+
+
+def refused(statement, *values):
+    """Run raw SQL and say what the database answers; it must refuse."""
+    with pytest.raises(DatabaseError) as refusal, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, values)
+    return str(refusal.value)
+
+
+OTHERWISE = {
+    "text": "You owe us more.",
+    "title": "Others",
+    "version": "2",
+    "summary": "New.",
+    "issuer": "vendor",
+    "created_by_id": 1,
+}
+
+
+def test_no_statement_changes_or_deletes_what_is_published(personas):
+    row = document(published_at=LONG_AGO)
+
+    for column, value in OTHERWISE.items():
+        statement = sql.SQL("UPDATE catalog_termsdocument SET {} = %s WHERE id = %s").format(sql.Identifier(column))
+        assert "published terms never change" in refused(statement, value, row.pk)
+    for moment in (None, FAR_OFF):
+        said = refused("UPDATE catalog_termsdocument SET published_at = %s WHERE id = %s", moment, row.pk)
+        assert "stays so from that moment on" in said
+    assert "never deleted" in refused("DELETE FROM catalog_termsdocument WHERE id = %s", row.pk)
+    assert TermsDocument.objects.values_list("text", "published_at").get() == ("Words.", LONG_AGO)
+
+
+def test_what_is_scheduled_keeps_its_words_until_it_is_a_draft_again(personas):
+    row = document(published_at=FAR_OFF)
+
+    assert "never change" in refused("UPDATE catalog_termsdocument SET text = 'x', published_at = NULL WHERE id = %s", row.pk)
+    TermsDocument.objects.filter(pk=row.pk).update(published_at=None)
+    TermsDocument.objects.filter(pk=row.pk).update(text="Other words.")
+    TermsDocument.objects.filter(pk=row.pk).delete()
+
+    assert not TermsDocument.objects.exists()
+
+
+def test_a_retirement_is_after_the_publication_and_for_good(personas):
+    draft, row = document(published_at=None), document(version="2", published_at=LONG_AGO)
+    retire = "UPDATE catalog_termsdocument SET retired_at = %s WHERE id = %s"
+
+    assert "termsdocument_retired_once_published" in refused(retire, AT, draft.pk)
+    assert "termsdocument_retired_once_published" in refused(retire, LONG_AGO - timedelta(days=1), row.pk)
+    TermsDocument.objects.filter(pk=row.pk).update(retired_at=AT)
+    for moment in (None, LATER):
+        assert "retired stay so" in refused(retire, moment, row.pk)
+
+
+# Retired
+
+
+def test_a_retired_document_is_asked_for_in_no_version_until_a_new_one_is_published(personas):
+    document("Terms of Service", "1", published_at=LONG_AGO)
+    row = document("Terms of Service", "2")
+    document("Data Processing", "1")
+
+    terms.retire_terms(document_id=row.pk, by=personas.root, at=LATER)
+    again = terms.retire_terms(document_id=row.pk, by=personas.root, at=LATER + timedelta(days=1))
+    after = accepted_by(personas.direct_customer)
+    document("Terms of Service", "3", published_at=LATER)
+
+    assert again.retired_at == LATER
+    assert after == ["Data Processing, version 1"]
+    assert accepted_by(personas.direct_customer, LATER - timedelta(seconds=1)) == [
+        "Data Processing, version 1",
+        "Terms of Service, version 2",
+    ]
+    assert accepted_by(personas.direct_customer) == ["Data Processing, version 1", "Terms of Service, version 3"]
+
+
+def test_where_a_reseller_retired_its_own_its_customers_accept_the_msps(personas):
+    document("Terms of Service", "1")
+    own = document("Terms of Alster IT", "1", reseller=personas.reseller)
+
+    terms.retire_terms(document_id=own.pk, by=personas.alice, at=LATER)
+
+    assert accepted_by(personas.resellers_customer) == ["Terms of Service, version 1"]
+
+
+def test_only_what_counts_is_retired_and_never_the_last_that_everybody_accepts(personas):
+    replaced, newest = document(version="1"), document(version="2", published_at=AT + timedelta(days=1))
+    draft, scheduled = document("Draft", published_at=None), document("Coming", published_at=FAR_OFF)
+    document("Of Alster IT", reseller=personas.reseller)
+
+    for row, why in (
+        (replaced, "Version 2 counts"),
+        (draft, "Only what is published"),
+        (scheduled, "Only what"),
+        (newest, "the last"),
+    ):
+        with pytest.raises(CannotRetire, match=why):
+            terms.retire_terms(document_id=row.pk, by=personas.root, at=LATER)
+
+    assert not TermsDocument.objects.filter(retired_at__isnull=False).exists()
+
+
+# New versions
 
 
 def test_a_new_version_begins_with_the_words_of_the_earlier_and_is_made_once(personas):

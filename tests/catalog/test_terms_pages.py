@@ -57,14 +57,14 @@ def test_publication_is_scheduled_in_the_msps_time_and_taken_back(personas: Pers
     client = personas.client("root")
     row = document(published_at=None)
 
-    client.post(url("publish", row.pk), {"publish_at": "2026-11-01T08:00"})
+    client.post(url("publish", row.pk), {"publish_at": "2099-11-01T08:00"})
     row.refresh_from_db()
     scheduled = row.published_at
     page = page_of(client.get(url("change", row.pk)))
     client.post(url("take_back", row.pk))
     row.refresh_from_db()
 
-    assert scheduled.isoformat() == "2026-11-01T07:00:00+00:00"
+    assert scheduled.isoformat() == "2099-11-01T07:00:00+00:00"
     assert "Scheduled" in page
     assert row.published_at is None
 
@@ -144,7 +144,7 @@ def test_a_resellers_own_are_shown_to_staff_and_not_written_by_them(personas: Pe
 @pytest.mark.parametrize(("person", "status"), [("mira", 403), ("bert", 403)])
 def test_staff_who_are_no_product_managers_write_none(personas: Personas, person, status):
     client = personas.client(person)
-    row = document(published_at=None)
+    row, published = document(published_at=None), document(title="Others")
 
     answers = {
         client.get(url("add")).status_code,
@@ -152,10 +152,44 @@ def test_staff_who_are_no_product_managers_write_none(personas: Personas, person
         client.post(url("publish", row.pk), {}).status_code,
         client.post(url("new_version", row.pk)).status_code,
         client.post(url("delete_draft", row.pk)).status_code,
+        client.post(url("retire", published.pk)).status_code,
     }
 
     assert answers == {status}
-    assert TermsDocument.objects.get().published_at is None
+    row.refresh_from_db()
+    published.refresh_from_db()
+    assert (row.published_at, published.retired_at) == (None, None)
+
+
+def test_a_document_in_force_is_retired_after_a_question_and_says_so(personas: Personas):
+    client = personas.client("root")
+    row = document()
+    document(title="Others")
+    document(version="2", published_at=None)
+
+    offered = page_of(client.get(url("change", row.pk)))
+    asked = page_of(client.get(url("retire", row.pk)))
+    client.post(url("retire", row.pk))
+    row.refresh_from_db()
+    page, listed = page_of(client.get(url("change", row.pk))), page_of(client.get(reverse(LIST), {"state": "retired"}))
+
+    assert url("retire", row.pk) in offered
+    assert "Nobody is asked to accept Terms any more." in asked
+    assert row.retired_at == NOW
+    assert "Retired" in page
+    assert url("retire", row.pk) not in page
+    assert url("change", row.pk) in listed
+    assert "Others" not in listed
+
+
+def test_what_does_not_count_any_more_offers_no_retirement(personas: Personas):
+    client = personas.client("root")
+    replaced, draft = document(), document(version="3", published_at=None)
+    document(version="2", published_at=NOW)
+    resellers = document(title="Of Alster IT", reseller=personas.reseller)
+
+    for row in (replaced, draft, resellers):
+        assert url("retire", row.pk) not in page_of(client.get(url("change", row.pk)))
 
 
 # In the partner panel
@@ -173,11 +207,12 @@ def paths(row):
         "publish": ("get", f"{PANEL}{row.pk}/publish/"),
         "new": ("post", f"{PANEL}{row.pk}/new-version/"),
         "back": ("post", f"{PANEL}{row.pk}/take-back/"),
+        "retire": ("post", f"{PANEL}{row.pk}/retire/"),
         "delete": ("post", f"{PANEL}{row.pk}/delete/"),
     }
 
 
-READS, WRITES = ("list", "page", "preview"), ("add", "edit", "publish", "new", "back", "delete")
+READS, WRITES = ("list", "page", "preview"), ("add", "edit", "publish", "new", "back", "retire", "delete")
 
 
 @pytest.mark.parametrize(
@@ -241,6 +276,21 @@ def test_the_panel_says_whose_terms_customers_accept(personas: Personas):
 
     assert "Your customers accept the terms of Northwind Cloud GmbH" in before
     assert "Your customers accept these at the checkout" in after
+
+
+def test_a_reseller_retires_its_own_and_its_customers_accept_the_msps_again(personas: Personas):
+    client = personas.client("alice")
+    row = document(reseller=personas.reseller)
+
+    offered = page_of(client.get(f"{PANEL}{row.pk}/"))
+    answer = page_of(client.post(f"{PANEL}{row.pk}/retire/", follow=True))
+    again = page_of(client.post(f"{PANEL}{row.pk}/retire/", follow=True))
+
+    assert "Retire for good" in offered
+    assert "none of your customers is asked to accept it any more" in answer
+    assert "Retire for good" not in again
+    assert "nobody is asked to accept it any more" in again
+    assert "Your customers accept the terms of Northwind Cloud GmbH" in page_of(client.get(PANEL))
 
 
 def test_a_refused_form_keeps_what_was_typed_and_says_why(personas: Personas):

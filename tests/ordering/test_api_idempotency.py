@@ -11,6 +11,7 @@ from django.db import connection
 from accounts.models import IdempotentRequest
 from accounts.operations import idempotency
 from accounts.tasks import forget_old
+from catalog.models import TermsDocument
 from common import clock
 from ordering.models import Order, OrderLine
 from ordering.operations import direct_orders, gates
@@ -113,7 +114,7 @@ def test_moves_are_done_once_too(programs: Programs) -> None:
 
 def test_a_refusal_is_an_answer_too(shop: Shop, programs: Programs) -> None:
     first = programs.place("dora", key=KEY, accepted_terms=[])
-    shop.terms.delete()
+    TermsDocument.objects.update(retired_at=AT)
     again = programs.place("dora", key=KEY, accepted_terms=[])
 
     assert (first.status_code, again.status_code) == (400, 400)

@@ -90,7 +90,7 @@ def test_what_is_new_since_the_buyers_last_acceptance_is_told(shop):
 
 
 def test_a_buyer_who_accepts_for_the_first_time_is_told_of_nothing_new(shop):
-    TermsDocument.objects.filter(pk=shop.terms.pk).update(summary="Data lie in Frankfurt.")
+    document(summary="Data lie in Frankfurt.")
     shop.configured()
 
     assert "Frankfurt" not in text_of(shop.personas.client("dora").get(TERMS))
@@ -106,7 +106,7 @@ def test_another_buyers_acceptance_is_not_this_ones(shop):
 
 
 def test_text_is_shown_as_paragraphs_and_never_as_markup(shop):
-    TermsDocument.objects.filter(pk=shop.terms.pk).update(text="One.\n\n<script>alert(1)</script>\n<b>Two</b>")
+    document(text="One.\n\n<script>alert(1)</script>\n<b>Two</b>")
     shop.configured()
 
     page = shop.personas.client("dora").get(TERMS).content.decode()
