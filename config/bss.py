@@ -1,6 +1,7 @@
 """The frame of the back office: its sidebar, its dashboard, its search, and what its pages may load."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum, Value
 from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
 from django.urls import reverse
@@ -17,7 +18,7 @@ from django.utils import timezone
 from unfold.dataclasses import SearchResult
 
 from accounts.models import Organization, User
-from billing.models import Invoice, ParkedAccount, RateCard, Subscription, UnmappedUsage
+from billing.models import CreditNote, Invoice, ParkedAccount, RateCard, Subscription, UnmappedUsage
 from catalog.models import OrderUrl, Plan, ProductGroup
 from common import clock
 from common.periods import add_months
@@ -362,12 +363,13 @@ def _card(number: int, one: str, many: str, url: str, tone: str) -> list[Card]:
 
 
 def _month_cards(msp: Organization, today: date) -> list[Card]:
-    """What the MSP invoiced this month and what lies in drafts, per currency, excluding tax."""
+    """What the MSP invoiced this month less what it credited in it, and what lies in drafts, per currency, excluding tax."""
     mine = Invoice.objects.filter(seller=msp).order_by()
     first = today.replace(day=1)
-    issued = mine.issued().filter(issued_on__gte=first, issued_on__lt=add_months(first, 1))
+    this_month = {"issued_on__gte": first, "issued_on__lt": add_months(first, 1)}
+    credit_notes = CreditNote.objects.filter(seller=msp, **this_month).order_by()
     return [
-        *_sums(issued, "invoiced, excl. VAT", "issued"),
+        *_invoiced(mine.issued().filter(**this_month), credit_notes),
         *_sums(mine.drafts(), "in drafts, excl. VAT", "draft"),
         *_overdue(mine, today),
     ]
@@ -382,6 +384,26 @@ def _overdue(invoices: QuerySet[Invoice], today: date) -> list[Card]:
     return [Card(left, f"overdue, {count} invoice{'' if count == 1 else 's'}", url, "is-due") for left, count in overdue]
 
 
+def _invoiced(invoices: QuerySet[Invoice], credit_notes: QuerySet[CreditNote]) -> list[Card]:
+    """A month may give back more than it invoices: credit notes count when they are issued, whatever month their invoice is of."""
+    billed = invoices.values_list("currency").annotate(amount=Sum("net"), plus=Count("pk"), minus=Value(0))
+    given = credit_notes.values_list("currency").annotate(amount=-Sum("net"), plus=Value(0), minus=Count("pk"))
+    nets: dict[str, Decimal] = defaultdict(Decimal)
+    numbers: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for currency, amount, invoiced, credited in billed.union(given, all=True):
+        nets[currency] += amount
+        numbers[currency][0] += invoiced
+        numbers[currency][1] += credited
+    words, url = "invoiced, excl. VAT", reverse("admin:billing_invoice_changelist") + "?status__exact=issued"
+    cards = [Card(money(nets[one], one), f"{words}, {_documents(*numbers[one])}", url) for one in sorted(nets)]
+    return cards or [Card("0", words, url)]
+
+
+def _documents(invoices: int, credit_notes: int) -> str:
+    less = f" less {credit_notes} credit note{'' if credit_notes == 1 else 's'}" if credit_notes else ""
+    return f"{invoices} invoice{'' if invoices == 1 else 's'}{less}"
+
+
 def _sums(invoices: QuerySet[Invoice], words: str, state: str) -> list[Card]:
     url = reverse("admin:billing_invoice_changelist") + f"?status__exact={state}"
     sums = list(invoices.values("currency").annotate(net=Sum("net"), count=Count("pk")).order_by("currency"))
@@ -394,15 +416,15 @@ def _sums(invoices: QuerySet[Invoice], words: str, state: str) -> list[Card]:
 
 
 def _chart(msp: Organization, today: date) -> str:
-    """Return the net that the MSP invoiced per month of service in its own currency, as Chart.js reads it."""
+    """Return what the MSP invoiced net per month of service in its own currency, less credit notes, as Chart.js reads it."""
     months = [add_months(today.replace(day=1), n) for n in range(1 - CHART_MONTHS, 1)]
     issued = Invoice.objects.issued().filter(seller=msp, currency=msp.currency, period_start__gte=months[0]).order_by()
-    rows = issued.values(start=F("period_start")).annotate(net=Sum("net"))
-    nets: dict[date, Decimal] = {}
-    for row in rows:
-        first = row["start"].replace(day=1)
-        nets[first] = nets.get(first, Decimal(0)) + row["net"]
-    values = [f"{nets.get(first, Decimal(0)):f}" for first in months]
+    given = CreditNote.objects.filter(invoice__in=issued.values("pk")).order_by()
+    billed = issued.values_list("period_start").annotate(amount=Sum("net"))
+    nets: dict[date, Decimal] = defaultdict(Decimal)
+    for start, amount in billed.union(given.values_list("invoice__period_start").annotate(amount=-Sum("net")), all=True):
+        nets[start.replace(day=1)] += amount
+    values = [f"{nets[first]:f}" for first in months]
     label = f"Invoiced net, {msp.currency}"
     dataset = {"label": label, "data": values, "backgroundColor": "var(--color-primary-700)"}
     return json.dumps({"labels": [first.strftime("%b %Y") for first in months], "datasets": [dataset]})

@@ -22,6 +22,7 @@ from billing.models import Invoice, InvoiceQuerySet, Subscription, UsageEstimate
 from billing.printed import quantity_text, unit_text
 from billing.queries import metered, sold
 from billing.queries.charging import Charged, DatedCharge, Seen, charges
+from billing.queries.credit_notes import credited
 from billing.queries.explaining import COMMITMENT, OVERAGE
 from billing.queries.rating_inputs import price_book
 from catalog.models import Plan
@@ -99,7 +100,7 @@ class ServiceConsumption:
 
 @dataclass(frozen=True, slots=True)
 class MonthTotal:
-    """All services in one currency, what was invoiced for the month before, and the gauge of it."""
+    """All services in one currency, what was invoiced for the month before less what was credited of it, and the gauge of it."""
 
     currency: str
     so_far: Decimal
@@ -371,7 +372,10 @@ def _totals(sums: _Sums, invoiced: Mapping[str, Decimal]) -> list[MonthTotal]:
 
 
 def _invoiced(invoices: InvoiceQuerySet, period: Period) -> dict[str, Decimal]:
+    """Return by currency what ``invoices`` of ``period`` came to, less what was credited of them since."""
     rows = invoices.filter(
         status=Invoice.Status.ISSUED, kind__in=_AFTERWARDS, period_start__gte=period.start, period_start__lt=period.end
     )
-    return dict(rows.order_by().values_list("currency").annotate(Sum("net")))
+    nets: dict[str, Decimal] = dict(rows.order_by().values_list("currency").annotate(Sum("net")))
+    given_back = credited(rows)
+    return {currency: net - given_back.get(currency, NOTHING) for currency, net in nets.items()}

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 from django.db.models.fields.json import KT
 
 from billing.crediting import NOTHING, Creditable, InvoicedLine, Tax
@@ -46,6 +46,12 @@ def creditable(invoice: Invoice) -> Creditable:
         for pk, position, description, quantity, unit, unit_price, net, taxes in rows
     )
     return Creditable(invoice.currency, lines, _taxes_left(invoice))
+
+
+def credited(invoices: QuerySet[Invoice]) -> dict[str, Decimal]:
+    """Return by currency what was given back, excl. VAT, of ``invoices``, whenever that was; one query."""
+    rows = CreditNote.objects.filter(invoice__in=invoices.order_by().values("pk")).order_by()
+    return dict(rows.values_list("currency").annotate(Sum("net")))
 
 
 def origins(invoice: Invoice) -> dict[int, Origin]:

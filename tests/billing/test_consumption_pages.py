@@ -14,7 +14,7 @@ from billing.queries.consumption import Consumption, consumption
 from common.periods import Period
 from provisioning.models import VendorOfferingItem
 from tests import factories
-from tests.billing.by_hand import issued, line
+from tests.billing.by_hand import credited, issued, line
 from tests.billing.making import EDITION, GIB, STORAGE, STORAGE_RATE, rate_card, sold_at, subscribe, subscribe_fixed, use
 from tests.conftest import Personas
 
@@ -71,6 +71,20 @@ def test_the_page_says_so_far_expected_the_month_before_and_as_of_when(personas:
     ):
         assert expected in page
     assert page.count('class="filled') == 1
+
+
+def test_what_was_credited_of_the_month_before_is_taken_off_for_buyer_and_seller(personas: Personas) -> None:
+    bought, sold = (subscribe_fixed(buyer, sold_at("31")) for buyer in (personas.direct_customer, personas.resellers_customer))
+    days = {"period_start": date(2026, 9, 1), "period_end": date(2026, 10, 1)}
+    credited(issued(personas.msp, personas.direct_customer, [line(bought, "29.50")], number="INV-1", **days), "9.50")
+    resold = issued(personas.reseller, personas.resellers_customer, [line(sold, "40.00")], number="R-1", **days)
+    credited(resold, "10.00", number="CN-2")
+
+    for_dora = consumption(personas.direct_customer, [bought], TODAY)
+    for_alice = consumption(personas.reseller, [sold], TODAY)
+
+    assert [total.last_month for total in for_dora.totals] == [Decimal("20.00")]
+    assert [total.last_month for total in for_alice.resold] == [Decimal("30.00")]
 
 
 def test_a_newer_estimate_of_the_vendor_counts_and_is_said(personas: Personas, used: Subscription) -> None:

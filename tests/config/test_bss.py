@@ -1,5 +1,6 @@
 """The frame of the back office: who gets in, what each person sees, and how much its pages ask the database."""
 
+import json
 import re
 from datetime import date
 from decimal import Decimal
@@ -33,6 +34,8 @@ from ordering.models import Basket, Order, OrderLine, OrderToExecute, TermsAccep
 from provisioning.models import Hold, VendorAccess, VendorAction, VendorOfferingItem, VendorReport, VendorStorage
 from reconciliation.models import Discrepancy, ReconciliationRun
 from tests import factories
+from tests.billing.by_hand import credited, issued, line
+from tests.billing.making import subscribe
 
 LISTS = sorted(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist" for model in admin.site._registry)
 PAGES = [
@@ -351,6 +354,30 @@ def test_the_dashboard_says_what_needs_somebody(personas):
 
     for words in ("order to execute", "order failed", "draft to issue", "parked account", "10.00 EUR"):
         assert words in page
+
+
+def test_the_dashboard_takes_what_was_credited_off_what_was_invoiced(personas, monkeypatch):
+    monkeypatch.setattr(clock, "today", lambda zone: date(2026, 11, 20))
+    invoice = issued(personas.msp, personas.direct_customer, [line(subscribe(personas.direct_customer), "100.00")], number="INV-1")
+    credited(invoice, "30.00")
+
+    response = personas.client("root").get(reverse("admin:index"))
+
+    cards = {card.words: card.value for card in response.context["money"]}
+    assert cards["invoiced, excl. VAT, 1 invoice less 1 credit note"] == "70.00 EUR"
+    chart = json.loads(response.context["chart"])
+    assert Decimal(dict(zip(chart["labels"], chart["datasets"][0]["data"], strict=True))["Oct 2026"]) == 70
+
+
+def test_the_dashboard_counts_a_credit_note_in_its_own_month_where_nothing_was_invoiced(personas, monkeypatch):
+    monkeypatch.setattr(clock, "today", lambda zone: date(2026, 11, 20))
+    before = {"issued_on": date(2026, 10, 20), "due_on": date(2026, 11, 3)}
+    credited(issued(personas.msp, personas.direct_customer, [line(subscribe(personas.direct_customer), "100.00")], number="INV-1", **before), "30.00")
+
+    cards = personas.client("root").get(reverse("admin:index")).context["money"]
+
+    assert cards[0].value == "-30.00 EUR"
+    assert cards[0].words == "invoiced, excl. VAT, 0 invoices less 1 credit note"
 
 
 def test_the_dashboard_counts_an_order_that_waits_for_acronis_once_and_only_while_it_waits(personas):
