@@ -130,6 +130,12 @@ def order_declined(order: Order, *, held_for: str) -> None:
     _tell_of(order, subject=f"Order {order.number} is declined", heading="Your order is declined", said=said)
 
 
+def order_cancelled(order: Order) -> None:
+    """Tell the person who ordered that somebody else cancelled the order, and who that was."""
+    said = [order.cancelled_because, "Nothing was changed. What was invoiced for it is credited."]
+    _tell_of(order, subject=f"Order {order.number} is cancelled", heading="Your order is cancelled", said=said)
+
+
 def decision_wanted(order: Order) -> None:
     """
     Tell whoever decides about a held order: the reseller's buyers and administrators, or staff.

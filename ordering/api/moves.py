@@ -19,6 +19,9 @@ from ordering.api.documents import WholeOrderSerializer, numbered, told
 from ordering.api.refusals import REFUSALS, obeyed
 from ordering.models import Order
 from ordering.operations import gates, orders
+from ordering.queries import cancelling
+
+NOT_YOURS = "{} placed this order; only its buyers change it."
 
 
 class Decline(Strict):
@@ -96,15 +99,18 @@ class ExecuteOrderView(_MoveView):
 @_documented(
     "cancel_order",
     "Cancel an order",
-    "Gives up an order that waits or failed; only its buyer does. What was begun at Acronis is deleted there, and what was "
-    "invoiced for it is credited. In progress or completed, it is refused with 409. Cancelled before, nothing happens.",
+    "Gives up an order that waits or failed. Its buyer does, and the reseller where its customer changes a service. What was begun "
+    "at Acronis is deleted there, and what was invoiced for it is credited. In progress or completed, it is refused with 409. "
+    "Cancelled before, nothing happens.",
 )
 class CancelOrderView(_MoveView):
     def check(self, order: Order) -> None:
-        _check_buyer(order, self.caller.organization)
+        if not cancelling.may_cancel(order, self.caller.organization):
+            raise PermissionDenied(NOT_YOURS.format(order.buyer))
 
     def move(self, order: Order, wish: dict[str, Any]) -> None:
-        orders.cancel_order(order_id=order.pk, by=self.caller.person, at=clock.now())
+        because = cancelling.why_cancelled(order, self.caller.organization)
+        orders.cancel_order(order_id=order.pk, by=self.caller.person, at=clock.now(), because=because)
 
 
 class _DecisionView(_MoveView):
@@ -140,4 +146,4 @@ class DeclineOrderView(_DecisionView):
 
 def _check_buyer(order: Order, organization: Organization) -> None:
     if organization.kind != Organization.Kind.MSP and order.buyer_id != organization.pk:
-        raise PermissionDenied(f"{order.buyer} placed this order; only its buyers change it.")
+        raise PermissionDenied(NOT_YOURS.format(order.buyer))

@@ -261,7 +261,7 @@ def cancel_order(*, order_id: int, by: User | None, at: datetime, because: str =
 
     Where it was begun at the vendor, its services end in the same transaction, and what stands there is deleted.
 
-    :param because: what its buyer is told; empty where there is nothing to explain.
+    :param because: what its buyer is told and mailed; empty where there is nothing to explain.
     :raises CannotCancel: a part of it is completed and used.
     :raises IllegalTransition: the order is in progress or completed.
     """
@@ -272,6 +272,8 @@ def cancel_order(*, order_id: int, by: User | None, at: datetime, because: str =
     if order.status == Order.Status.FAILED and any(line.status == OrderLine.Status.COMPLETED for line in lines):
         raise CannotCancel(f"A part of order {order} is completed and in use. Retry the rest, or contact us.")
     give_up(order, because=because, at=at)
+    if because:  # somebody else did it
+        emails.order_cancelled(order)
     return order
 
 

@@ -17,13 +17,14 @@ from common.errors import DomainError, FieldRefused
 from ordering.forms import OrderFilterForm, ServiceDetailsForm
 from ordering.models import Order, OrderLine, OrderQuerySet
 from ordering.operations import orders, prepayment
-from ordering.queries import holds, tracking
+from ordering.queries import cancelling, holds, tracking
 from ordering.queries.terms import acceptances_of
 from ordering.views.logins import answer_about, posted_details, suggestions_after, taken_up
 from ordering.views.requests import MemberRequest
 from provisioning.models import TenantUser
 
 PAGE_SIZE = 25
+NOT_YOURS = "{} placed this order; only its buyers change it."
 
 
 @member_required
@@ -85,10 +86,13 @@ def retry(request: MemberRequest, number: str) -> HttpResponse:
 @buyer_required
 @require_POST
 def cancel(request: MemberRequest, number: str) -> HttpResponse:
-    """Give up an order that waits or failed."""
-    order = _own_order(request, number)
+    """Give up an order that waits or failed: one's own, or a change of a customer's service."""
+    order, own = _order(request, number), request.acting.organization
+    if not cancelling.may_cancel(order, own):
+        raise PermissionDenied(NOT_YOURS.format(order.buyer))
     try:
-        orders.cancel_order(order_id=order.pk, by=request.user, at=clock.now())
+        because = cancelling.why_cancelled(order, own)
+        orders.cancel_order(order_id=order.pk, by=request.user, at=clock.now(), because=because)
     except DomainError as refusal:
         messages.error(request, str(refusal))
     return redirect("ordering:order", number=number)
@@ -147,7 +151,7 @@ def _order(request: MemberRequest, number: str) -> Order:
 def _own_order(request: MemberRequest, number: str) -> Order:
     order = _order(request, number)
     if order.buyer_id != request.acting.organization_id:
-        raise PermissionDenied(f"{order.buyer} placed this order; only its buyers change it.")
+        raise PermissionDenied(NOT_YOURS.format(order.buyer))
     return order
 
 
@@ -164,16 +168,18 @@ def _progress_of(request: MemberRequest, order: Order) -> dict[str, object]:
     invoices = _invoices_to_pay(order, acting.organization)
     waits = order.status in orders.DETAILS_CHANGE_WHILE
     may_change = waits and acting.may_order and order.buyer_id == acting.organization_id
+    may_decide = order.held_for == Order.HeldFor.APPROVAL and order.consumer.reseller == acting.organization
+    may_give_up = waits and acting.may_order and not may_decide and cancelling.may_cancel(order, acting.organization)
     return {
         "order": order,
         "progress": progress,
         "invoices": invoices,
         "begins_when_paid": any(invoice.seller.kind == Organization.Kind.MSP for invoice in invoices),
         "why": holds.why_it_waits(order, acting.organization) if order.status == Order.Status.HELD else [],
-        "may_decide": order.held_for == Order.HeldFor.APPROVAL and order.consumer.reseller == acting.organization,
+        "may_decide": may_decide,
         "may_retry": may_change and order.status == Order.Status.FAILED,
         "may_correct": may_change and bool(tracking.lines_with_open_details(order)),
-        "may_cancel": may_change and not any(each.line.status == OrderLine.Status.COMPLETED for each in progress.lines),
+        "may_cancel": may_give_up and not any(each.line.status == OrderLine.Status.COMPLETED for each in progress.lines),
         "time_zone": acting.organization.time_zone,
         "acceptances": acceptances_of(order) if order.buyer_id == acting.organization_id else [],
     }
