@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import pghistory
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -34,9 +35,12 @@ class ScopedView(APIView):
         Let history say, of every row changed here, by which token.
 
         :raises BodyTooLong: before anybody reads it: Django's own limit is larger, and no error of this API.
+        :raises NotFound: the path has a NUL character in it, which no text of the database has.
         """
         check_length(request)
         super().initial(request, *args, **kwargs)
+        if any("\x00" in part for part in kwargs.values()):
+            raise NotFound
         if self.caller.token is not None:
             pghistory.context(api_token=self.caller.token.prefix)  # where a change is tracked at all
 

@@ -136,6 +136,17 @@ def test_without_a_valid_token_the_answer_is_401_and_says_how_to_do_it(personas:
     assert only_error(answer)["detail"]
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("orders/O1%00", 404), ("orders?number=%00", 400), ("plans?%00=x", 400), ("%00", 404), ("orders?cursor=%00", 400)],
+)
+def test_a_nul_character_is_refused_in_the_shape_of_the_api(personas: Personas, address: str, status: int) -> None:
+    answer = program(secret_of(personas.direct_customer)).get(f"/api/v1/{address}")
+
+    assert answer.status_code == status
+    assert only_error(answer)["detail"]
+
+
 def test_a_token_is_good_in_any_case_of_the_word_bearer_and_for_head(personas: Personas) -> None:
     secret = secret_of(personas.direct_customer)
 
