@@ -39,6 +39,9 @@ class Programs:
         self._secrets["revoked"] = _token(p.reseller, "revoked")
         api_tokens.revoke_token(token_id=ApiToken.objects.get(name="revoked").pk, at=AT)
 
+    def secret_of(self, who: str) -> str:
+        return self._secrets[who]
+
     def client(self, who: str) -> Client:
         headers = {"Authorization": f"Bearer {self._secrets[who]}"} if who != "nobody" else {}
         return Client(headers=headers, raise_request_exception=False)

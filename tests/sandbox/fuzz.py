@@ -317,24 +317,25 @@ def _bent(draw: st.DrawFn, operation: APIOperation, world: "World") -> Case:
     ids = {name: str(world.known[name][0]) for name in NAME_IN_PATH.findall(operation.path)} | sound.get("path", {})
     query, body = deepcopy(sound.get("query", {})), deepcopy(sound.get("body"))
     for _ in range(draw(st.integers(0, 2))):
-        places = [*_places(query), *_places(body)]
-        if places:
-            place, name = draw(st.sampled_from(places))
-            _bend(place, name, world.known, draw)
+        found = [*places(query), *places(body)]
+        if found:
+            place, name = draw(st.sampled_from(found))
+            bend(place, name, world.known, draw)
     return operation.Case(
         path_parameters=ids, query=query, **({} if body is None else {"body": body, "media_type": "application/json"})
     )
 
 
-def _places(part: Any) -> Iterator[tuple[Any, Any]]:
+def places(part: Any) -> Iterator[tuple[Any, Any]]:
     """Every value inside, as the container and its name or number there."""
     entries = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
     for name, value in entries:
         yield part, name
-        yield from _places(value)
+        yield from places(value)
 
 
-def _bend(place: Any, name: Any, known: dict[str, list[Any]], draw: st.DrawFn) -> None:
+def bend(place: Any, name: Any, known: dict[str, list[Any]], draw: st.DrawFn) -> None:
+    """Take a value out, or put a strange one in its place, or one of ``known`` under its name."""
     if isinstance(place, dict) and draw(st.integers(0, 4)) == 0:
         del place[name]
     else:
