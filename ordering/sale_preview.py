@@ -1,5 +1,6 @@
 """What a sale would cost everybody, before it is an order: told beside the form while it is filled."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -34,8 +35,13 @@ def previewed(
     file_sync_model: str = "",
     other_price: OtherPrice | None = None,
     on: date,
+    keep: Callable[[Plan, Sale], Sale] | None = None,
 ) -> SalePreview:
-    """Return what ``quantity`` of ``plan`` would cost the buyer, its reseller and the consumer, and what is due at once."""
+    """
+    Return what ``quantity`` of ``plan`` would cost the buyer, its reseller and the consumer, and what is due at once.
+
+    :param keep: says what of a draft stays as it was set or promised, where no other price is told.
+    """
     if not plan.is_fixed:
         said = metering(plan, protection=protection_model, file_sync=file_sync_model)
         facts = [("Price", "By use, as the rate card says"), ("Due now", "Nothing")]
@@ -56,6 +62,8 @@ def previewed(
         )
     except DomainError as refusal:
         return SalePreview(problem=str(refusal))
+    if keep is not None and other_price is None:
+        sale = keep(plan, sale)
     trial_days = sale.module_wish.get("trial_days")
     return SalePreview(
         _facts(plan, sale, buyer, trial_days),

@@ -1,5 +1,6 @@
 """Creating an order for somebody: finding the customer, choosing what is sold to its buyer, saving a draft, placing it."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -163,7 +164,7 @@ class CreatingPages(Base):
             customer=form.customer,
             buyer=form.buyer,
             plan=plan,
-            preview=_preview(form),
+            preview=_preview(form, draft),
             here=request.path,
             back=self.url_of(draft) if draft else self.list_url(),
             kept=_other_price_kept(form, draft),
@@ -175,8 +176,8 @@ def _only_chooses(request: HttpRequest) -> bool:
     return request.POST.get("do") == "choose"
 
 
-def _preview(form: CreateOrderForm) -> SalePreview | None:
-    """Tell what is chosen so far would cost; None as long as there is too little of it."""
+def _preview(form: CreateOrderForm, draft: Order | None) -> SalePreview | None:
+    """Tell what is chosen so far would cost, saved as ``draft`` where there is one; None as long as there is too little of it."""
     plan, customer = form.chosen_plan, form.customer
     if plan is None or customer is None:
         return None
@@ -201,6 +202,7 @@ def _preview(form: CreateOrderForm) -> SalePreview | None:
         file_sync_model=told.get("file_sync_model", ""),
         other_price=other,
         on=form.on,
+        keep=None if draft is None else partial(drafts.kept_for, draft, may_override=form.may_override, on=form.on),
     )
 
 
@@ -214,4 +216,5 @@ def _other_price_kept(form: CreateOrderForm, draft: Order | None) -> str:
     line = draft.lines.first() if draft is not None else None
     if line is None or form.may_override or not line.price_reason:
         return ""
-    return f"{line.price_by} set another price: {line.price_reason} It stays as long as plan, term and quantity do."
+    reason = line.price_reason.rstrip(".")
+    return f"{line.price_by} set another price: {reason}. It stays as long as plan, term and quantity do."

@@ -8,7 +8,7 @@ places it has seen what that comes to: `Outlook.seen` is told with it, and place
 
 from copy import copy
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -158,6 +158,11 @@ def outlook(order: Order, *, at: datetime) -> Outlook:
     return Outlook("", line, _seen(order, line))
 
 
+def kept_for(order: Order, plan: Plan, sale: selling.Sale, *, may_override: bool, on: date) -> selling.Sale:
+    """Return what saving a draft would make of ``sale`` where no other price is told: what was set or promised for it stays."""
+    return _kept(order, order.lines.first(), plan, sale, keeps_other_price=not may_override, on=on)[0]
+
+
 # Steps: inside the caller's transaction
 
 
@@ -224,17 +229,13 @@ def _write(order: Order, wanted: Wanted, *, keeps_other_price: bool, by: User, a
     details = orders.checked_details(
         [wanted.plan.sold_through_id], login=wanted.login, email=wanted.email, role=wanted.role, but_for=order
     )
-    reason, price_by = "", None
-    promise = quotes.promise_of(order, plan=wanted.plan, sale=sale, on=today)
     if wanted.other_price is not None:
         reason = wanted.other_price.reason
-        price_by = line.price_by_id if line is not None and _is_same_other_price(line, sale, reason) else by.pk
-    elif keeps_other_price and line is not None and line.price_reason and _is_same_sale(line, wanted, sale):
-        sale = replace(sale, prices=[SoldPrice.from_json(price) for price in line.prices])
-        reason, price_by = line.price_reason, line.price_by_id
-    elif promise is not None:
-        sale = replace(sale, prices=promise.prices, module_wish=promise.module_wish)
-        reason, price_by = promise.price_reason, promise.price_by
+        price_by: int | None = by.pk
+        if line is not None and _is_same_other_price(line, sale, reason):
+            price_by = line.price_by_id
+    else:
+        sale, reason, price_by = _kept(order, line, wanted.plan, sale, keeps_other_price=keeps_other_price, on=today)
     line = line or OrderLine(order=order)
     line.price_reason, line.price_by_id = reason, price_by
     _fill(line, order, wanted.plan, sale, details)
@@ -246,16 +247,29 @@ def _write(order: Order, wanted: Wanted, *, keeps_other_price: bool, by: User, a
     return before if before is not None and was_set and _other_price(before) != _other_price(line) else None
 
 
+def _kept(
+    order: Order, line: OrderLine | None, plan: Plan, sale: selling.Sale, *, keeps_other_price: bool, on: date
+) -> tuple[selling.Sale, str, int | None]:
+    """Return ``sale`` at the price that was set for it, or that a quote promised; also why it is another price, and who set it."""
+    if keeps_other_price and line is not None and line.price_reason and _is_same_sale(line, plan, sale):
+        prices = [SoldPrice.from_json(price) for price in line.prices]
+        return replace(sale, prices=prices), line.price_reason, line.price_by_id
+    promise = quotes.promise_of(order, plan=plan, sale=sale, on=on)
+    if promise is None:
+        return sale, "", None
+    return replace(sale, prices=promise.prices, module_wish=promise.module_wish), promise.price_reason, promise.price_by
+
+
 def _fill(line: OrderLine, order: Order, plan: Plan, sale: selling.Sale, details: dict[str, str]) -> None:
     facts: dict[str, Any] = {**selling.agreed_terms(order, plan), **sale.copied(), **details}
     for name, value in facts.items():
         setattr(line, name, value)
 
 
-def _is_same_sale(line: OrderLine, wanted: Wanted, sale: selling.Sale) -> bool:
+def _is_same_sale(line: OrderLine, plan: Plan, sale: selling.Sale) -> bool:
     """Whether it is what another price was set for: the same of everything, in the same currencies."""
     currencies = [price.currency for price in sale.prices]
-    asked = (wanted.plan.pk, wanted.term_months, wanted.quantity, currencies)
+    asked = (plan.pk, sale.term_months, sale.wish.quantity, currencies)
     return asked == (line.plan_id, line.term_months, line.quantity, [price["currency"] for price in line.prices])
 
 

@@ -263,6 +263,30 @@ def test_placing_without_having_seen_the_draft_is_refused(shop, plan, mira, show
     assert order.status == Order.Status.DRAFT
 
 
+@pytest.mark.parametrize(("quantity", "pays"), [("1", "12.00 EUR"), ("2", "40.00 EUR (2 × 20.00 EUR)")], ids=["kept", "dropped"])
+def test_the_costs_beside_a_draft_are_those_that_saving_it_brings(shop, plan, mira, quantity, pays):
+    mira.post(reverse(CREATE), filled(shop, plan, price="12", price_reason="Framework contract"))
+    order = Order.objects.get()
+    client = without(shop, "override_price")
+
+    shown = client.get(page_of(order, "edit"), {"quantity": quantity}).context["preview"]
+    client.post(page_of(order, "edit"), filled(shop, plan, quantity=quantity))
+
+    assert dict(shown.facts)["Dora Design pays"] == f"{pays} for 1 month, excl. VAT"
+    assert client.get(page_of(order)).context["progress"].lines[0].cost_facts[0] == ("Price", f"{pays} for 1 month, excl. VAT")
+
+
+def test_a_quoted_price_is_told_beside_its_draft_though_the_price_list_has_changed(shop, plan, mira):
+    mira.post(reverse(CREATE), filled(shop, plan))
+    order = Order.objects.get()
+    mira.post(page_of(order, "quote"), {"sent_to": "dora@example.com", "valid_days": "30", "message": "", "after": ""})
+    plan.prices.filter(term_months=1).update(price=25)
+
+    facts = dict(mira.get(page_of(order, "edit")).context["preview"].facts)
+
+    assert facts["Dora Design pays"].startswith("20.00 EUR")
+
+
 def test_whoever_drops_another_price_is_told_of_it(shop, plan, mira):
     mira.post(reverse(CREATE), filled(shop, plan, price="12", price_reason="Framework contract"))
     order = Order.objects.get()
@@ -353,5 +377,5 @@ def test_an_editor_who_may_not_set_prices_is_told_of_the_one_that_is_set(shop, p
     page = client.get(page_of(order, "edit")).text
     client.post(page_of(order, "edit"), filled(shop, plan, purchase_order="PO"))
 
-    assert "set another price: Framework contract." in page
+    assert "set another price: Framework contract. It stays as long as" in page
     assert Decimal(OrderLine.objects.get().prices[0]["price"]) == 12
