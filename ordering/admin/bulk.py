@@ -14,7 +14,7 @@ from common import clock
 from common.bss import staff
 from common.errors import DomainError
 from ordering.admin.creating import EXECUTE
-from ordering.admin.ledger import product_words
+from ordering.admin.ledger import missing_labels, product_words
 from ordering.admin.orders import consequences_of_cancelling
 from ordering.bss_forms import AssignForm
 from ordering.models import Order
@@ -43,13 +43,15 @@ class BulkActions(Base):
     def execute_selected(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
         sentences = ["What each entitles to is set up at Acronis, or invoiced first where it is prepaid."]
         act = partial(self._called, orders.execute_order, request)
-        return self._ask_then_do(request, queryset, "execute_selected", "Execute", sentences, act, "let go on")
+        told = _why_not_executed
+        return self._ask_then_do(request, queryset, "execute_selected", "Execute", sentences, act, "let go on", told=told)
 
     @admin.action(description="Retry", permissions=["execute"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
         sentences = ["What failed is tried again, with all its attempts. Orders that did not fail are left as they are."]
         act = partial(self._called, orders.retry_order, request)
-        return self._ask_then_do(request, queryset, "retry_selected", "Retry", sentences, act, "tried again")
+        told = _why_not_retried
+        return self._ask_then_do(request, queryset, "retry_selected", "Retry", sentences, act, "tried again", told=told)
 
     @admin.action(description="Cancel", permissions=["execute"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
@@ -163,6 +165,18 @@ def _tell_of_gone(request: HttpRequest, chosen: list[Order]) -> None:
     if gone:
         are, them = ("is", "it") if len(gone) == 1 else ("are", "them")
         messages.warning(request, f"{len(gone)} {are} not in this list any more; nothing was done to {them}.")
+
+
+def _why_not_executed(order: Order) -> list[str]:
+    """Say beforehand what keeps an order from being executed."""
+    if order.status == Order.Status.HELD:
+        return [f"It is held and left as it is. {order.held_because}"]
+    missing = missing_labels(order) if order.status == Order.Status.PLACED else []
+    return [f"It is left as it is: {', '.join(missing)} missing."] if missing else []
+
+
+def _why_not_retried(order: Order) -> list[str]:
+    return [] if order.status == Order.Status.FAILED else ["It did not fail and is left as it is."]
 
 
 def _chosen(queryset: QuerySet[Order]) -> list[Order]:

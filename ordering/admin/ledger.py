@@ -11,6 +11,7 @@ from accounts.models import Organization
 from common.bss import STATE_COLOURS, Ledger, staff
 from ordering.amendment_terms import RunsUnder, heading
 from ordering.models import Order, OrderLine
+from ordering.queries.tracking import ACCOUNT_FIELDS
 
 STATES = {**STATE_COLOURS, "held": "danger"}
 
@@ -93,6 +94,28 @@ class ResellerFilter(admin.SimpleListFilter):
 def with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:
     """Read with each order what `product_words` says of its lines: one query."""
     return orders.prefetch_related(Prefetch("lines", OrderLine.objects.select_related("subscription").order_by("pk")))
+
+
+def what_it_waits_for(order: Order) -> str:
+    """Say what an order of the queue waits for; its lines are read with ``has_user``, as the queue reads them."""
+    lines: list[Any] = list(order.lines.all())
+    match order.status:
+        case Order.Status.FAILED:
+            return " ".join(line.error for line in lines if line.error)
+        case Order.Status.HELD:
+            return order.held_because
+        case Order.Status.AWAITING_PAYMENT:
+            return "Executed by itself once its invoice is paid"
+    if missing := missing_labels(order):
+        return f"Missing: {', '.join(missing)}"
+    return "Not placed yet" if order.status == Order.Status.DRAFT else "Ready to execute"
+
+
+def missing_labels(order: Order) -> list[str]:
+    """Name what the vendor needs for the consumer's first user and an order of the queue does not say."""
+    lines: list[Any] = list(order.lines.all())
+    new = [line for line in lines if line.kind == OrderLine.Kind.NEW and not line.has_user]
+    return [label for name, label in ACCOUNT_FIELDS.items() if any(not getattr(line, name) for line in new)]
 
 
 def product_words(line: OrderLine) -> str:

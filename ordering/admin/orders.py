@@ -67,6 +67,7 @@ class OrderAdmin(AmendmentPages, CreatingPages, QuotePages, OrdersAsFile, OrderL
     )
     list_filter = ("status", "source", AssignedFilter, ResellerFilter, month_filter("placed_at"))
     list_before_template = "admin/ordering/_order_tools.html"
+    empty_words = "There is no order yet. Buyers order in the storefront; “Create order” orders on behalf of one."
     ordering = ("-pk",)
     moves = (
         Move("place", "Place order", EXECUTE, _is("draft"), variant="primary"),

@@ -15,9 +15,8 @@ from unfold.decorators import display
 from common import clock
 from ordering.admin.bulk import BulkActions
 from ordering.admin.export import OrdersAsFile
-from ordering.admin.ledger import STATES, AssignedFilter, OrderLedger, ResellerFilter
+from ordering.admin.ledger import STATES, AssignedFilter, OrderLedger, ResellerFilter, what_it_waits_for
 from ordering.models import Order, OrderLine, OrderToExecute
-from ordering.queries import tracking
 from provisioning.models import TenantUser
 
 TABS = {
@@ -88,13 +87,14 @@ class OrderToExecuteAdmin(BulkActions, OrdersAsFile, OrderLedger):
             }
             for name, (label, _) in TABS.items()
         ]
-        is_narrowed = any(value for value in kept.values())
-        extra = {
-            "tabs": tabs,
-            "empty": "" if is_narrowed else EMPTY.get(tab, EMPTY[""]),
-            "is_tab_empty": not counts.get(f"n_{tab}"),
-        }
-        return super().changelist_view(request, {**extra, **(extra_context or {})})
+        return super().changelist_view(request, {"tabs": tabs, **(extra_context or {})})
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Let an empty list say what would be in its tab, unless something else narrows it."""
+        found: Any = super().get_changelist_instance(request)
+        is_narrowed = any(value for name, value in request.GET.items() if name not in ("tab", "p"))
+        found.empty_words = "" if is_narrowed else EMPTY.get(request.GET.get("tab", ""), EMPTY[""])
+        return found
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -108,20 +108,7 @@ class OrderToExecuteAdmin(BulkActions, OrdersAsFile, OrderLedger):
 
     @display(description="why it waits")
     def why(self, order: Order) -> str:
-        lines: list[Any] = list(order.lines.all())
-        match order.status:
-            case Order.Status.FAILED:
-                return " ".join(line.error for line in lines if line.error)
-            case Order.Status.HELD:
-                return order.held_because
-            case Order.Status.AWAITING_PAYMENT:
-                return "Executed by itself once its invoice is paid"
-        labels = tracking.ACCOUNT_FIELDS
-        new = [line for line in lines if line.kind == OrderLine.Kind.NEW and not line.has_user]
-        missing = [label for name, label in labels.items() if any(not getattr(line, name) for line in new)]
-        if missing:
-            return f"Missing: {', '.join(missing)}"
-        return "Not placed yet" if order.status == Order.Status.DRAFT else "Ready to execute"
+        return what_it_waits_for(order)
 
     @display(description="customer", ordering="consumer__name")
     def customer(self, order: Order) -> str:

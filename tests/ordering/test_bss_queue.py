@@ -162,6 +162,9 @@ def test_many_are_executed_after_they_were_asked_about_and_of_each_is_told_what_
 
     asked = do(mira, "execute_selected", [ready, missing, kept])
     assert "Execute 3 orders" in asked.text
+    assert asked.text.count("left as it is") == 2
+    assert "It is left as it is: Email missing." in asked.text
+    assert "It is held and left as it is. Over its limit" in asked.text
     assert set(Order.objects.values_list("status", flat=True)) == {"placed", "held"}
     done = do(mira, "execute_selected", [ready, missing, kept], confirmed="1")
 
@@ -175,7 +178,10 @@ def test_many_are_executed_after_they_were_asked_about_and_of_each_is_told_what_
 def test_many_are_retried(shop, mira):
     one, other, never_failed = failed(shop), failed(shop), placed(shop)
 
+    asked = do(mira, "retry_selected", [one, other, never_failed]).text
     done = do(mira, "retry_selected", [one, other, never_failed], confirmed="1")
+
+    assert asked.count("It did not fail and is left as it is.") == 1
 
     assert Order.objects.filter(status=Order.Status.EXECUTING).count() == 2
     assert told(done) == [
