@@ -19,16 +19,22 @@ class MeteredDays:
     days: Period
 
 
-# The level of the last day: the greatest of [day as a number, level] is the last day's. Readings are put into words here, once,
-# because a line keeps them and nobody reads them before somebody asks for an explanation.
+# Tenant by tenant: what one has read in a month is put together within the processor's cache, whatever the batch. The level of the
+# last day: the greatest of [day as a number, level] is the last day's. Readings are put into words here, once, because a line keeps
+# them and nobody reads them before somebody asks for an explanation; a day as JSON is written the same whatever DateStyle says.
 _MEASURED = """
-    SELECT asked.key, item, edition, infra_id, max(measurement_unit), bool_or(is_range),
-        (max(ARRAY[(day - date '2000-01-01')::numeric, absolute]))[2], max(absolute), sum(absolute), sum(delta),
-        string_agg('["' || to_char(day, 'YYYY-MM-DD') || '",' || trim_scale(absolute) || ',' || trim_scale(delta)
-            || ',' || report_id || ',' || report_line || ']', ',')
+    SELECT asked.key, found.*
     FROM unnest(%s::int[], %s::bigint[], %s::date[], %s::date[]) AS asked (key, tenant, first, after)
-    JOIN billing_usagerecord ON tenant_id = asked.tenant AND day >= asked.first AND day < asked.after
-    GROUP BY asked.key, item, edition, infra_id
+    CROSS JOIN LATERAL (
+        SELECT item, edition, infra_id, max(measurement_unit COLLATE "C"), bool_or(is_range),
+            (max(ARRAY[(day - date '2000-01-01')::numeric, absolute]))[2], max(absolute), sum(absolute), sum(delta),
+            string_agg(
+                format('[%%s,%%s,%%s,%%s,%%s]', to_json(day), trim_scale(absolute), trim_scale(delta), report_id, report_line), ','
+            )
+        FROM billing_usagerecord
+        WHERE tenant_id = asked.tenant AND day >= asked.first AND day < asked.after
+        GROUP BY item, edition, infra_id
+    ) AS found
 """
 
 
