@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from billing.rating import Charge, exact_product, plain
 from common.money import round_money
@@ -33,8 +33,7 @@ class Billed:
     invoices: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """A line to write. ``net`` is rounded; it is ``quantity`` × ``unit_price`` rounded once."""
 
     kind: Kind

@@ -16,12 +16,11 @@ LONGEST = 300
 def describe(item: str, edition: str, working: Mapping[str, Any], *, kind: Kind, plan: str) -> str:
     """Return the description of a line; an adjustment says that it is one."""
     label = _label(item, edition, working, plan)
-    told = {
-        Kind.CHARGE: label,
-        Kind.DIFFERENCE: f"Adjustment: {label}",
-        Kind.TAKEN_BACK: f"Adjustment: {label}, as billed before, taken back",
-    }[kind]
-    return told[:LONGEST]
+    if kind is Kind.DIFFERENCE:
+        label = f"Adjustment: {label}"
+    elif kind is Kind.TAKEN_BACK:
+        label = f"Adjustment: {label}, as billed before, taken back"
+    return label[:LONGEST]
 
 
 def _label(item: str, edition: str, working: Mapping[str, Any], plan: str) -> str:

@@ -15,7 +15,7 @@ to that same amount, so that a line can be recalculated from what is printed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
@@ -74,7 +74,7 @@ class FixedCharge:
     @property
     def named(self) -> Charge:
         """The charge with its key as the edition: so invoices have told such lines apart from the first."""
-        return replace(self.charge, edition=self.key) if self.key else self.charge
+        return self.charge._replace(edition=self.key) if self.key else self.charge
 
 
 def charges(terms: Terms, part: Period) -> list[FixedCharge]:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from billing.measuring import Aggregation, Measured, told, total
@@ -107,8 +108,7 @@ class Stretch:
     """What its charges are known by, beside those of the month's other stretches."""
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """
     What one item costs for some days. ``net_unrounded`` is exactly ``quantity`` × ``unit_price``.
 
@@ -171,9 +171,22 @@ class _TierPrice(NamedTuple):
     unit_price: Decimal
     base_cost: Decimal
     """Of one unit, in the base currency."""
+    part: str
+    """What its charge is known by beside those of the other tiers."""
     told: dict[str, Any]
     """What the working says of it, whatever is bought."""
     told_cost: dict[str, str]
+
+
+class _Priced(NamedTuple):
+    """A rate with all that is the same for everybody who buys at it."""
+
+    terms: RateTerms
+    unit: _Unit
+    aggregation: Aggregation | None
+    """None: the usual one of the item."""
+    tiers: list[_TierPrice]
+    """Of a rate without tiers, one without bounds."""
 
 
 _Key: TypeAlias = tuple[str, str]
@@ -185,29 +198,44 @@ _UNITS = {
 
 
 class Tariff:
-    """The rates of one card as one kind of buyer pays them. Made once for all who buy along the same chain, and asked by each."""
+    """
+    The rates of one card as one kind of buyer pays them. Made once for all who buy along the same chain, and asked by each.
 
-    def __init__(self, rates: Iterable[RateTerms], chain: PriceChain) -> None:
+    ``sentence`` says which card it is, as the working repeats it.
+    """
+
+    def __init__(self, rates: Iterable[RateTerms], chain: PriceChain, *, sentence: str = "") -> None:
         self.chain = chain
+        self._sentence = sentence
         self._rates = {(terms.item, terms.edition): terms for terms in rates}
-        self._prices: dict[_Key, list[_TierPrice]] = {}
+        self._priced: dict[_Key, _Priced | None] = {}
 
-    def terms_of(self, item: str, edition: str) -> RateTerms | None:
-        """Return the rate of an item: of its edition, else of any; None where there is none."""
-        return self._rates.get((item, edition)) or self._rates.get((item, ""))
+    def of(self, item: str, edition: str) -> _Priced | None:
+        """Return the rate of an item with its prices at the end of the chain: of its edition, else of any; None without one."""
+        key = (item, edition)
+        if key not in self._priced:
+            terms = self._rates.get(key) or self._rates.get((item, ""))
+            self._priced[key] = self._priced_at(terms) if terms else None
+        return self._priced[key]
 
-    def prices_of(self, terms: RateTerms) -> list[_TierPrice]:
-        """Return the tiers of a rate with their prices at the end of the chain; of a rate without tiers, one without bounds."""
-        key = (terms.item, terms.edition)
-        if key not in self._prices:
-            tiers = terms.tiers or (Tier(NOTHING, None, terms.cost, terms.price),)
-            self._prices[key] = [self._price(terms, tier) for tier in tiers]
-        return self._prices[key]
+    def _priced_at(self, terms: RateTerms) -> _Priced:
+        tiers = terms.tiers or (Tier(NOTHING, None, terms.cost, terms.price),)
+        aggregation = Aggregation(terms.aggregation) if terms.aggregation else None
+        return _Priced(terms, _UNITS[terms.unit], aggregation, [self._price(terms, tier) for tier in tiers])
 
     def _price(self, terms: RateTerms, tier: Tier) -> _TierPrice:
         steps = price_steps(terms, self.chain, tier.price)
         unit_price = _ten_decimals(steps[-1].amount)
-        told_here: dict[str, Any] = {"steps": [step.as_json() for step in steps], "unit_price": plain(unit_price)}
+        card = {"card": terms.card, "edition": terms.edition, "currency": terms.currency}
+        told_here: dict[str, Any] = {
+            "divisor": _UNITS[terms.unit].divisor_text,
+            "unit": terms.unit,
+            "level": self.chain.level.value,
+            "rate": {**card, "sentence": self._sentence} if self._sentence else card,
+            "currency": self.chain.invoice_currency,
+            "steps": [step.as_json() for step in steps],
+            "unit_price": plain(unit_price),
+        }
         if terms.mode:
             upper = None if tier.upper is None else plain(tier.upper)
             told_here["tier"] = {"mode": terms.mode, "from": plain(tier.lower), "to": upper}
@@ -217,7 +245,8 @@ class Tariff:
             "exchange_rate": plain(terms.exchange_rate),
             "amount_currency": terms.base_currency,
         }
-        return _TierPrice(tier, unit_price, tier.cost * terms.exchange_rate, told_here, told_cost)
+        part = f"above {plain(tier.lower)}" if terms.mode == "graduated" and tier.lower else ""
+        return _TierPrice(tier, unit_price, tier.cost * terms.exchange_rate, part, told_here, told_cost)
 
 
 def rate(usage: Iterable[Measured], tariff: Tariff, stretch: Stretch) -> Rated:
@@ -295,29 +324,34 @@ def exact_product(quantity: Decimal, unit_price: Decimal) -> Decimal:
 def _rate(usage: Iterable[Measured], tariff: Tariff, stretch: Stretch) -> Rated:
     rated, share = Rated([], []), stretch.share
     free = {key: quantity * share.numerator / share.denominator for key, quantity in stretch.included.items()}
+    told_days = {"period": [stretch.days.start.isoformat(), stretch.days.end.isoformat()], "days": stretch.days.days}
     for (item, edition), group in groupby(sorted(usage), key=_item_and_edition):
         several = list(group)
-        terms = tariff.terms_of(item, edition)
-        if terms is not None:
-            rated.charges.extend(_charges(several, terms, tariff, stretch, free))
+        priced = tariff.of(item, edition)
+        if priced is not None:
+            rated.charges.extend(_charges(several, priced, tariff.chain.level, stretch, told_days, free))
         elif any(one.levels or one.added or one.highest for one in several):
             rated.unrated.append(Unrated(item, edition, several[0].measurement_unit))
     return rated
 
 
-def _item_and_edition(measured: Measured) -> _Key:
-    return measured.item, measured.edition
+_item_and_edition = attrgetter("item", "edition")
 
 
 def _charges(
-    several: list[Measured], terms: RateTerms, tariff: Tariff, stretch: Stretch, free: dict[_Key, Decimal]
+    several: list[Measured],
+    priced: _Priced,
+    level: Level,
+    stretch: Stretch,
+    told_days: dict[str, Any],
+    free: dict[_Key, Decimal],
 ) -> list[Charge]:
     """Return the charges of one item and edition, one a tier; none where nothing is left to pay."""
-    unit = _unit_for(several, terms)
+    _check_unit(several, priced)
     first = several[0]
-    aggregation = Aggregation(terms.aggregation or (Aggregation.SUM if first.is_range else Aggregation.LAST))
+    aggregation = priced.aggregation or (Aggregation.SUM if first.is_range else Aggregation.LAST)
     measured = total(several, aggregation, stretch.days.days)
-    quantity = measured / unit.divisor
+    quantity = measured / priced.unit.divisor
     is_shared = stretch.share is not WHOLE and aggregation is not Aggregation.SUM
     if is_shared:
         quantity = quantity * stretch.share.numerator / stretch.share.denominator
@@ -327,16 +361,10 @@ def _charges(
     if billed == 0:
         return []
     working = {
-        "period": [stretch.days.start.isoformat(), stretch.days.end.isoformat()],
-        "days": stretch.days.days,
+        **told_days,
         "aggregation": aggregation.value,
         "measurement_unit": first.measurement_unit,
         "measured": plain(_ten_decimals(measured)),
-        "divisor": unit.divisor_text,
-        "unit": terms.unit,
-        "level": tariff.chain.level.value,
-        "rate": {"card": terms.card, "edition": terms.edition, "currency": terms.currency},
-        "currency": tariff.chain.invoice_currency,
     }
     if is_shared:
         working["share"] = [stretch.share.numerator, stretch.share.denominator]
@@ -345,13 +373,15 @@ def _charges(
         working["used"] = plain(used)
     readings = told(several)
     return [
-        _charge(first, amount, price, terms, tariff.chain, working, stretch.part, readings)
-        for amount, price in _by_tier(billed, terms, tariff.prices_of(terms), stretch.share)
+        _charge(first, amount, price, priced.terms, level, working, stretch.part, readings)
+        for amount, price in _by_tier(billed, priced, stretch.share)
     ]
 
 
 def _taken(free: dict[_Key, Decimal], item: str, edition: str, used: Decimal) -> Decimal:
     """Take what is free of ``used``, and leave the rest of it for the next."""
+    if not free:
+        return NOTHING
     key = (item, edition) if (item, edition) in free else (item, "")
     taken = min(free.get(key, NOTHING), used)
     if taken:
@@ -360,13 +390,13 @@ def _taken(free: dict[_Key, Decimal], item: str, edition: str, used: Decimal) ->
     return taken
 
 
-def _by_tier(quantity: Decimal, terms: RateTerms, prices: list[_TierPrice], share: Fraction) -> list[tuple[Decimal, _TierPrice]]:
+def _by_tier(quantity: Decimal, priced: _Priced, share: Fraction) -> list[tuple[Decimal, _TierPrice]]:
     """Split ``quantity`` over the tiers: volume gives it all to the tier it reaches; bounds hold for a whole month."""
-    if len(prices) == 1:
-        return [(quantity, prices[0])]
-    bounded = [(price, _ten_decimals(price.tier.lower * share.numerator / share.denominator)) for price in prices]
+    if len(priced.tiers) == 1:
+        return [(quantity, priced.tiers[0])]
+    bounded = [(price, _ten_decimals(price.tier.lower * share.numerator / share.denominator)) for price in priced.tiers]
     reached = [(price, lower) for price, lower in bounded if quantity > lower]
-    if terms.mode == "volume":
+    if priced.terms.mode == "volume":
         return [(quantity, reached[-1][0])]
     uppers = [*(lower for _, lower in reached[1:]), quantity]
     return [(upper - lower, price) for (price, lower), upper in zip(reached, uppers, strict=True)]
@@ -377,30 +407,28 @@ def _charge(
     quantity: Decimal,
     price: _TierPrice,
     terms: RateTerms,
-    chain: PriceChain,
+    level: Level,
     working: dict[str, Any],
     stretch: str,
     readings: str,
 ) -> Charge:
     net = quantity * price.unit_price
-    cost = None if chain.level is Level.RETAIL else quantity * price.base_cost
+    cost = None if level is Level.RETAIL else quantity * price.base_cost
     told_here = {**working, **price.told, "quantity": plain(quantity), "net_unrounded": plain(net)}
     if cost is not None:
         told_here["cost"] = {**price.told_cost, "amount": plain(cost)}
-    tier_part = f"above {plain(price.tier.lower)}" if terms.mode == "graduated" and price.tier.lower else ""
-    part = f"{stretch} {tier_part}".strip()
+    part = f"{stretch} {price.part}".strip()
     return Charge(terms.item, first.edition, quantity, terms.unit, price.unit_price, net, cost, told_here, part, readings)
 
 
-def _unit_for(several: list[Measured], terms: RateTerms) -> _Unit:
-    unit = _UNITS[terms.unit]
+def _check_unit(several: list[Measured], priced: _Priced) -> None:
+    terms, unit = priced.terms, priced.unit
     for one in several:
         metered = one.measurement_unit if one.measurement_unit in ("bytes", "seconds") else ""
         if metered != unit.measured_in:
             raise UnitMismatch(
                 f"{terms.card} has a price of {terms.item} per {terms.unit}, but it is metered in {metered or 'units'}."
             )
-    return unit
 
 
 def _walk_on(steps: list[PriceStep], chain: PriceChain) -> list[PriceStep]:

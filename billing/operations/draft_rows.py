@@ -90,8 +90,12 @@ def _copy_drafts(new: list[Invoice]) -> None:
                 copy.write_row([_as_column(getattr(draft, name)) for name in _DRAFT_COLUMNS])
 
 
+# Made once for all lines; what is written here refers to nothing that refers back to it.
+_as_json = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+
+
 def _as_column(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    return _as_json(value) if isinstance(value, dict | list) else value
 
 
 def _copy(drafted: list[tuple[Invoice, Bill]]) -> None:
@@ -102,7 +106,7 @@ def _copy(drafted: list[tuple[Invoice, Bill]]) -> None:
         for draft, bill in drafted:
             for position, line in enumerate(bill.lines, start=1):
                 *facts, working = facts_of(line)
-                copy.write_row((draft.pk, position, *facts, json.dumps(working, ensure_ascii=False)))
+                copy.write_row((draft.pk, position, *facts, _as_json(working)))
 
 
 def _draft_lines(drafts: Iterable[Invoice]) -> dict[int, list[tuple[Any, ...]]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from billing import fixed, overage
 from billing.fixed import DatedPrice
@@ -37,8 +37,7 @@ class Seen:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class DatedCharge:
+class DatedCharge(NamedTuple):
     """A charge with the days it is for, and the product group whose taxes count."""
 
     days: Period
@@ -157,9 +156,7 @@ def _by_use(charged: Charged, book: PriceBook, part: Period, metered: list[_Mete
         rated = rate(one.measured, book.tariff(group, chain), Stretch(one.days, share, included, name))
         charged.rate_cards.add(card.sentence)
         charged.unrated += rated.unrated
-        for charge in rated.charges:
-            charge.working["rate"]["sentence"] = card.sentence
-            charged.charges.append(DatedCharge(one.days, group, charge))
+        charged.charges += [DatedCharge(one.days, group, charge) for charge in rated.charges]
     _add_commitment(charged, book, part)
 
 

@@ -74,7 +74,8 @@ class PriceBook:
     def tariff(self, product_group: int, chain: PriceChain) -> Tariff:
         """Return the group's card as buyers pay it who buy along ``chain``; made once for all of them."""
         if (tariff := self._tariffs.get((product_group, chain))) is None:
-            tariff = self._tariffs[product_group, chain] = Tariff(self.card_of(product_group).rates, chain)
+            card = self.card_of(product_group)
+            tariff = self._tariffs[product_group, chain] = Tariff(card.rates, chain, sentence=card.sentence)
         return tariff
 
 
