@@ -99,6 +99,7 @@ def _load(report: VendorReport, file: Iterable[bytes], progress: Progress, *, at
     try:
         _copy(file, progress)
         progress.enter(Stage.CHECKING)
+        _map_tenants(report)
         _check_values(report.period)
         return _bring_in(report, progress, at=at)
     finally:
@@ -164,10 +165,21 @@ def _header(line: bytes) -> list[str]:
 
 def _create_table(header: Sequence[str]) -> Composed:
     """Columns have the file's names; those the file lacks are empty. `line` counts as the file's lines do, the header being 1."""
-    columns = [SQL("{} {}").format(Identifier(name), SQL(_type(name))) for name in header]
-    columns += [SQL("{} text DEFAULT ''").format(Identifier(name)) for name in OPTIONAL if name not in header]
-    line = SQL("line bigint GENERATED ALWAYS AS IDENTITY (START WITH 2 CACHE 1000)")
-    return SQL("CREATE TEMPORARY TABLE usage_line ({})").format(SQL(", ").join([*columns, line]))
+    read = [name for name in header if _is_read(name)]
+    unused = [name for name in header if not _is_read(name)]
+    lacking = [SQL("{} text DEFAULT ''").format(Identifier(name)) for name in OPTIONAL if name not in header]
+    # PostgreSQL walks through the columns of a row until the last it was asked for: those nobody reads come last.
+    columns = [
+        SQL("line bigint GENERATED ALWAYS AS IDENTITY (START WITH 2 CACHE 1000)"),
+        *(SQL("{} {}").format(Identifier(name), SQL(_type(name))) for name in read),
+        *lacking,
+        *(SQL("{} {}").format(Identifier(name), SQL(_type(name))) for name in unused),
+    ]
+    return SQL("CREATE TEMPORARY TABLE usage_line ({})").format(SQL(", ").join(columns))
+
+
+def _is_read(column: str) -> bool:
+    return column in TEXTS or column in NUMBERS or column in OPTIONAL
 
 
 def _type(column: str) -> str:
@@ -219,9 +231,6 @@ def _bring_in(report: VendorReport, progress: Progress, *, at: datetime) -> Load
         "at": at,
         "this_month": at.astimezone(UTC).date().replace(day=1),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(usage_sql.MAP_TENANTS, names)
-        cursor.execute("ANALYZE usage_tenant")
     progress.enter(Stage.ADDING)
     try:
         return _add(names, at=at)
@@ -242,9 +251,13 @@ def _add(names: dict[str, Any], *, at: datetime) -> Loaded:
     with connection.cursor() as cursor:
         # A month of a thousand tenants is compared and sorted in memory; what is more goes through files of the database.
         cursor.execute("SET LOCAL work_mem = '192MB'")
+        # The disk is not waited for: should the server lose power right after, the report is still READY, and loaded again.
+        cursor.execute("SET LOCAL synchronous_commit = off")
         # Two reports of a service manager may hold the same reading; one load at a time keeps them from waiting in a ring.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('billing_usagerecord'), %(manager)s)", names)
-        cursor.execute(usage_sql.BRING_IN, names)
+        cursor.execute(usage_sql.HAS_READINGS, names)
+        [has_readings] = cursor.fetchone()
+        cursor.execute(usage_sql.BRING_IN if has_readings else usage_sql.ADD_ALL, names)
         readings, changed, repeated = cursor.fetchone()
         if repeated and (refusal := _duplicate(names)) is not None:
             raise refusal
@@ -284,13 +297,25 @@ def _record_end(report_id: int, *, rows: int, at: datetime) -> None:
     report.save(update_fields=["status", "rows_loaded", "loaded_at", "error", "stage"])
 
 
+def _map_tenants(report: VendorReport) -> None:
+    """Make the temporary table `usage_tenant`: which tenants are ours, and the first line of each whose values cannot be right."""
+    with connection.cursor() as cursor:
+        cursor.execute(usage_sql.MAP_TENANTS, {"manager": report.service_manager_id, **_allowed(report.period)})
+        cursor.execute("ANALYZE usage_tenant")
+
+
 def _check_values(period: Period) -> None:
     """:raises ReportRefused: the first line, in the file's order, whose values cannot be right."""
-    days = [day.isoformat() for day in period]
     with connection.cursor() as cursor:
-        cursor.execute(usage_sql.FIRST_BAD_VALUE, {"days": days, "units": list(UNITS)})
-        found = cursor.fetchone()
-    if found is not None:
-        line, column, value, problem = found
-        shown = f"“{value:.50}” " if value else ""
-        raise ReportRefused(f"Line {line} of the report, column {column}: {shown}{problem.format(period=period)}.")
+        cursor.execute(usage_sql.FIRST_BAD_LINE)
+        [first] = cursor.fetchone()
+        if first is None:
+            return
+        cursor.execute(usage_sql.BAD_VALUE, {"line": first, **_allowed(period)})
+        line, column, value, problem = cursor.fetchone()
+    shown = f"“{value:.50}” " if value else ""
+    raise ReportRefused(f"Line {line} of the report, column {column}: {shown}{problem.format(period=period)}.")
+
+
+def _allowed(period: Period) -> dict[str, list[str]]:
+    return {"days": [day.isoformat() for day in period], "units": list(UNITS)}

@@ -2,7 +2,8 @@
 The statements that make readings of a copied report, and what must hold in every line of one.
 
 They work on two temporary tables of `usage_loading`: `usage_line`, the file as it is, one row a line; and `usage_tenant`, the
-vendor's tenants in it and which of them are ours. Each statement goes once over all the lines; none is run per line.
+vendor's tenants in it, which of them are ours, and the first line of each that breaks a rule. Each statement goes once over all
+the lines; none is run per line.
 """
 
 # The application of the portal itself (`euc_count`, `reseller_count`): it counts tenants and is nobody's consumption.
@@ -52,9 +53,11 @@ RULES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def _first_bad_value() -> str:
-    """One pass over the lines; which rule was broken is asked of the first bad line only."""
-    wrong = " OR ".join(f"({condition})" for _, condition, _ in RULES)
+_WRONG = " OR ".join(f"({condition})" for _, condition, _ in RULES)
+
+
+def _bad_value() -> str:
+    """Which rule was broken is asked of the first bad line only."""
     column, value, problem = (
         "CASE " + " ".join(f"WHEN {rule[1]} THEN {shown(rule)}" for rule in RULES) + " END"
         for shown in (
@@ -63,24 +66,27 @@ def _first_bad_value() -> str:
             lambda rule: f"'{rule[2]}'",
         )
     )
-    bad = f"SELECT * FROM usage_line WHERE {wrong} ORDER BY line LIMIT 1"  # noqa: S608  fixed words
-    return f"SELECT line, {column}, {value}, {problem} FROM ({bad}) bad"  # noqa: S608  fixed words
+    return f"SELECT line, {column}, {value}, {problem} FROM usage_line WHERE line = %(line)s"  # noqa: S608  fixed words
 
 
-FIRST_BAD_VALUE = _first_bad_value()
+FIRST_BAD_LINE = "SELECT min(first_bad_line) FROM usage_tenant"
+BAD_VALUE = _bad_value()
 
 # --- Whose lines they are -----------------------------------------------------------------------------------------------
 
 # By the tenant's id, or, as long as we do not know the id, by the key we gave the tenant. A second tenant with our key is not
-# ours: it is kept as unmapped, and shown.
-MAP_TENANTS = """
+# ours: it is kept as unmapped, and shown. The same pass over the lines looks for the first that breaks a rule.
+MAP_TENANTS = f"""
     CREATE TEMPORARY TABLE usage_tenant AS
-    SELECT seen.id, coalesce(by_id.id, by_key.id) AS tenant_id
-    FROM (SELECT "tenant.id" AS id, max("tenant.customer_id") AS key FROM usage_line GROUP BY 1) seen
+    SELECT seen.id, coalesce(by_id.id, by_key.id) AS tenant_id, seen.first_bad_line
+    FROM (
+        SELECT "tenant.id" AS id, max("tenant.customer_id") AS key, min(line) FILTER (WHERE {_WRONG}) AS first_bad_line
+        FROM usage_line GROUP BY 1
+    ) seen
     LEFT JOIN provisioning_tenant by_id ON by_id.vendor_id::text = lower(seen.id) AND by_id.service_manager_id = %(manager)s
     LEFT JOIN provisioning_tenant by_key
         ON by_key.vendor_id IS NULL AND by_key.key = seen.key AND by_key.service_manager_id = %(manager)s
-"""
+"""  # noqa: S608  fixed words
 
 # What an item is called: by its offering item, as rate cards name it, even where the vendor says the name of its usage
 # (`storage` for `pg_base_storage`). Reports and `/usages` go by the same names because both ask this.
@@ -118,11 +124,50 @@ _OURS = f"""
     {_READINGS} AND tenant.tenant_id IS NOT NULL
 """
 
+_ADD = """
+    INSERT INTO billing_usagerecord (tenant_id, item, edition, infra_id, day, is_range, measurement_unit, absolute, delta,
+        trial_absolute, trial_delta, report_id, report_line)
+    SELECT tenant_id, item, edition, infra_id, day, is_range, measurement_unit, absolute, delta, trial_absolute, trial_delta,
+        %(report)s, line
+"""
+
+# New readings go in by the order of their index, which keeps it small. Tenant and day as one number: one comparison decides
+# nearly all of them.
+_BY_INDEX = "tenant_id * 100000 + (day - '2000-01-01'::date), item, edition, infra_id"
+
+
+def _mark(source: str, condition: str) -> str:
+    """Readings of months that were over before this load leave a mark for billing. A tenant has few days; months come of those."""
+    return f"""
+        INSERT INTO billing_usagechange AS kept (tenant_id, month, changed_at)
+        SELECT DISTINCT tenant_id, date_trunc('month', day::timestamp)::date, %(at)s::timestamptz
+        FROM (SELECT DISTINCT tenant_id, day FROM {source} WHERE {condition} AND day < %(this_month)s) days
+        ON CONFLICT (tenant_id, month) DO UPDATE SET changed_at = greatest(kept.changed_at, excluded.changed_at)
+    """  # noqa: S608  fixed words
+
+
+# Whether we have any reading of these tenants and days. Every night's report is of a day that has none yet.
+HAS_READINGS = """
+    SELECT EXISTS (
+        SELECT FROM usage_tenant tenant JOIN billing_usagerecord kept USING (tenant_id)
+        WHERE kept.day >= %(start)s AND kept.day < %(end)s
+    )
+"""
+
+# Where there is none, there is nothing to compare with: every line is a new reading. Comes back as `BRING_IN` does.
+ADD_ALL = f"""
+    WITH added AS (
+        {_ADD} FROM ({_OURS}) new ORDER BY {_BY_INDEX} RETURNING tenant_id, day
+    ), marked AS (
+        {_mark("added", "true")}
+    )
+    SELECT count(*), count(*), 0 FROM added
+"""  # noqa: S608  fixed words
+
 # All in one statement, so that the lines meet the readings we have once: which differ, which are new. A reading that a later
-# report gave is not put back. New ones go in by the order of their index, which keeps it small. Readings of months that were
-# over before this load leave a mark for billing, unless only trial usage differs. Comes back with how many lines are ours, how
-# many changed something, and how many say again what another line said of a reading we have; of a new reading, the unique
-# constraint does not let a second line in.
+# report gave is not put back. Differences in trial usage alone leave no mark for billing. Comes back with how many lines are
+# ours, how many changed something, and how many say again what another line said of a reading we have; of a new reading, the
+# unique constraint does not let a second line in.
 BRING_IN = f"""
     WITH met AS MATERIALIZED (
         SELECT new.*, kept.id AS kept_id,
@@ -141,16 +186,9 @@ BRING_IN = f"""
             report_id = %(report)s, report_line = new.line
         FROM met new WHERE kept.id = new.kept_id AND (new.changes_bills OR new.changes_trial)
     ), added AS (
-        INSERT INTO billing_usagerecord (tenant_id, item, edition, infra_id, day, is_range, measurement_unit, absolute, delta,
-            trial_absolute, trial_delta, report_id, report_line)
-        SELECT tenant_id, item, edition, infra_id, day, is_range, measurement_unit, absolute, delta, trial_absolute, trial_delta,
-            %(report)s, line
-        FROM met WHERE kept_id IS NULL ORDER BY tenant_id, day, item, edition, infra_id
+        {_ADD} FROM met WHERE kept_id IS NULL ORDER BY {_BY_INDEX}
     ), marked AS (
-        INSERT INTO billing_usagechange AS kept (tenant_id, month, changed_at)
-        SELECT DISTINCT tenant_id, date_trunc('month', day)::date, %(at)s::timestamptz
-        FROM met WHERE changes_bills AND day < %(this_month)s
-        ON CONFLICT (tenant_id, month) DO UPDATE SET changed_at = greatest(kept.changed_at, excluded.changed_at)
+        {_mark("met", "changes_bills")}
     )
     SELECT count(*), count(*) FILTER (WHERE changes_bills OR changes_trial), count(kept_id) - count(DISTINCT kept_id) FROM met
 """  # noqa: S608  fixed words
