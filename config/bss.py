@@ -180,7 +180,7 @@ SECTIONS: dict[str, list[Entry]] = {
         _list("Reconciliation", "balance", "reconciliation.reconciliationrun"),
         _list("Discrepancies", "difference", "reconciliation.discrepancy"),
         Entry("Margins", "trending_up", "billing_subscription_margins", "billing.view_billingrun"),
-        Entry("Accounting export", "table_view", "billing_invoice_accounting", "billing.view_payment"),
+        Entry("Accounting export", "table_view", "billing_invoice_accounting", "billing.export_accounting"),
     ],
     "Settings": [
         _list("Service managers", "hub", "provisioning.servicemanager"),

@@ -56,6 +56,7 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         "billing.bankstatement": ("view", "add"),
         "billing.invoice": ("view", "issue"),
         "billing.creditnote": ("view", "add"),
+        "billing.accounting": ("export",),
         "reconciliation.*": WRITE,
         "accounts.organization": READ,
         "catalog.*": READ,

@@ -9,7 +9,7 @@ from billing.accounting_export import Format, export, missing_codes
 from billing.accounting_forms import AccountingExportForm
 from common.bss import BssAdmin, today
 
-PERMISSIONS = ("billing.view_invoice", "billing.view_creditnote", "billing.view_payment")
+PERMISSIONS = ("billing.export_accounting", "billing.view_invoice", "billing.view_creditnote", "billing.view_payment")
 
 
 class AccountingPage(BssAdmin):

@@ -196,7 +196,10 @@ class Invoice(StatefulModel):
 
     class Meta:
         ordering = ["-period_start", "-pk"]
-        permissions = [("issue_invoice", "Can issue invoices")]
+        permissions = [
+            ("issue_invoice", "Can issue invoices"),
+            ("export_accounting", "Can export all documents for the accounting"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["seller", "buyer", "venture", "currency", "period_start", "period_end", "kind"],

@@ -6,6 +6,8 @@ from decimal import Decimal
 from io import StringIO
 
 import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
 from django.urls import reverse
 
 from billing.models import BillingRun, CreditNote, Invoice
@@ -13,6 +15,8 @@ from billing.operations import hold_rules, payments
 from billing.operations.credit_notes import issue_credit_note
 from catalog.models import ProductGroup, Tax
 from common import clock
+from config.roles import ensure_roles
+from tests import factories
 from tests.billing.invoicing import Billed, drafted, invoiced
 from tests.billing.making import NOVEMBER_1, OCTOBER, subscribe
 from tests.conftest import Personas
@@ -281,6 +285,21 @@ def test_what_is_wrong_with_the_export_is_said_beside_its_field(personas: Person
     page = personas.client("bert").get(reverse(ACCOUNTING), asked)
 
     assert field in page.context["form"].errors
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [("Billing managers", 200), ("Account managers", 403), ("Product managers", 403)], ids=str
+)
+def test_of_the_roles_only_billing_managers_export(client: Client, personas: Personas, role: str, status: int) -> None:
+    ensure_roles()
+    person = factories.UserFactory(is_staff=True)
+    person.groups.add(Group.objects.get(name=role))
+    client.force_login(person)
+
+    page, tools = client.get(reverse(ACCOUNTING)), client.get(reverse(INVOICES))
+
+    assert page.status_code == status
+    assert (reverse(ACCOUNTING) in tools.content.decode()) is (status == 200)
 
 
 def test_who_may_not_see_payments_does_not_export(personas: Personas) -> None:

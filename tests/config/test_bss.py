@@ -372,7 +372,8 @@ def test_the_dashboard_takes_what_was_credited_off_what_was_invoiced(personas, m
 def test_the_dashboard_counts_a_credit_note_in_its_own_month_where_nothing_was_invoiced(personas, monkeypatch):
     monkeypatch.setattr(clock, "today", lambda zone: date(2026, 11, 20))
     before = {"issued_on": date(2026, 10, 20), "due_on": date(2026, 11, 3)}
-    credited(issued(personas.msp, personas.direct_customer, [line(subscribe(personas.direct_customer), "100.00")], number="INV-1", **before), "30.00")
+    sold = [line(subscribe(personas.direct_customer), "100.00")]
+    credited(issued(personas.msp, personas.direct_customer, sold, number="INV-1", **before), "30.00")
 
     cards = personas.client("root").get(reverse("admin:index")).context["money"]
 

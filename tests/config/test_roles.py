@@ -21,6 +21,7 @@ GRANTED = [
     ("Billing managers", "provisioning.view_vendoraccess"),
     ("Billing managers", "billing.add_creditnote"),
     ("Account managers", "billing.view_creditnote"),
+    ("Billing managers", "billing.export_accounting"),
     ("Account managers", "accounts.act_as_customer"),
     ("Account managers", "accounts.view_actingas"),
 ]
@@ -29,6 +30,8 @@ WITHHELD = [
     ("Account managers", "ordering.release_order"),
     ("Billing managers", "ordering.execute_order"),
     ("Account managers", "billing.add_creditnote"),
+    ("Account managers", "billing.export_accounting"),
+    ("Product managers", "billing.export_accounting"),
     ("Product managers", "billing.view_creditnote"),
     ("Billing managers", "provisioning.open_panel"),
     ("Billing managers", "provisioning.show_password"),
