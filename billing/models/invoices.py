@@ -60,6 +60,8 @@ class BillingRun(StatefulModel):
     issue_wished_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     issue_on = models.DateField(null=True, help_text="The date its invoices are to bear.")
     error = models.CharField(max_length=1000, blank=True, help_text="Why the last pass did not finish.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How many times a worker began it since it was asked for.")
+    next_try_at = models.DateTimeField(null=True, help_text="When it is taken up again should its worker have died.")
 
     objects = LockingQuerySet.as_manager()
 
@@ -245,12 +247,15 @@ class InvoiceLine(models.Model):
     an amount reads only this. A later correction is a new line of a later invoice, never an edit.
     """
 
-    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines")
+    # Lines are written by the hundred thousand; the unique constraint and the index below find those of an invoice and of a
+    # subscription.
+    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines", db_index=False)
     subscription = models.ForeignKey(
         Subscription,
         models.PROTECT,
         null=True,
         related_name="invoice_lines",
+        db_index=False,
         help_text="Empty on lines of an order that waits for its payment.",
     )
     order_key = models.CharField(max_length=40, blank=True, help_text="The order line that was invoiced in advance.")

@@ -2,7 +2,8 @@
 Billing runs outside the request: wished on a row, worked off by a worker, taken up again when that worker has died.
 
 The row decides, a message only rings: `queued` waits for a worker, `running` has one as long as the run's lock is held. A running
-one whose lock is free was left by a worker that died; it begins anew, which writes only what is still missing.
+one whose lock is free was left by a worker that died; it begins anew, which writes only what is still missing. A run that kills one
+worker after another waits longer each time, and after `MOST_ATTEMPTS` it is left to a person, with the reason.
 """
 
 import logging
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import Organization, User, local_date
 from billing.holding import USUAL, Rules
@@ -30,6 +31,11 @@ BILLING_RUN = 7
 
 SILENCE = timedelta(minutes=1)
 """So long after it was asked for, a run that nobody works on is rung for again."""
+
+TRIED_AGAIN_AFTER = [timedelta(minutes=minutes) for minutes in (1, 4, 16, 64)]
+"""How long after a worker began a run another one takes it up, should the first have died; each time longer."""
+
+MOST_ATTEMPTS = len(TRIED_AGAIN_AFTER) + 1
 
 RUNG_AT_ONCE = 50
 
@@ -161,16 +167,17 @@ def work_off(run_id: int, *, at: datetime, tell: Tell | None = None) -> BillingR
     """
     Run what is wished, if it is not done, and return the run as it ended.
 
-    Asked for anew meanwhile, it begins anew. What stops it is written on the row in a sentence; only where the database itself is
-    away the row stays as it is, and `sweep` takes it up again. A reseller's run waits while the MSP's own of the month is open:
-    what the reseller pays itself is not known before.
+    Asked for anew meanwhile, it begins anew. What stops it is written on the row in a sentence, as is that its workers died too
+    often; only where the database itself is away the row stays as it is, and `sweep` takes it up again. A reseller's run waits
+    while the MSP's own of the month is open: what the reseller pays itself is not known before.
 
     :raises Busy: another worker is at it.
     """
     with alone(BILLING_RUN, run_id):
         run = BillingRun.objects.select_related("seller").get(pk=run_id)
         while run.status != BillingRun.Status.FINISHED and not _waits_for_the_msp(run):
-            _pass(run, at=at, tell=tell)
+            if _begin_attempt(run_id, at=at):
+                _pass(run, at=at, tell=tell)
             run.refresh_from_db()
     if run.seller.kind == Organization.Kind.MSP:
         for waiting in _open_runs_of(run.period).values_list("pk", flat=True):
@@ -179,8 +186,10 @@ def work_off(run_id: int, *, at: datetime, tell: Tell | None = None) -> BillingR
 
 
 def sweep(*, at: datetime) -> int:
-    """Ring for runs that wait for a worker or were left by one that died, the longest waiting first; tell how many."""
-    waiting = BillingRun.objects.exclude(status=BillingRun.Status.FINISHED).filter(started_at__lt=at - SILENCE)
+    """Ring for runs that wait for a worker, or were left by one that died and are due, the longest waiting first; tell how many."""
+    waiting = BillingRun.objects.exclude(status=BillingRun.Status.FINISHED).filter(
+        Q(next_try_at__isnull=True) | Q(next_try_at__lte=at), started_at__lt=at - SILENCE
+    )
     due = waiting.exclude(pk__in=held(BILLING_RUN)).order_by("started_at", "pk").values_list("pk", flat=True)[:RUNG_AT_ONCE]
     for run_id in due:
         after_commit("billing.work_off_run", run_id=run_id)
@@ -219,6 +228,27 @@ def _pass(run: BillingRun, *, at: datetime, tell: Tell | None) -> None:
 
 
 @transaction.atomic(durable=True)
+def _begin_attempt(run_id: int, *, at: datetime) -> bool:
+    """Count one more worker that begins the run; where too many died at it, end it with that reason, and say False."""
+    run = BillingRun.objects.locked().get(pk=run_id)
+    if run.status == BillingRun.Status.FINISHED:  # stopped since the row was read
+        return False
+    if run.attempts >= MOST_ATTEMPTS:
+        logger.error("billing run given up", extra={"run": run_id, "attempts": run.attempts})
+        _end(
+            run,
+            f"{run.attempts} workers began it and none came to its end: each was killed or lost the database, the last after"
+            f" {run.accounts_done} of {run.accounts_total} accounts. See the log of the workers, then run it again.",
+            at=at,
+        )
+        return False
+    wait = TRIED_AGAIN_AFTER[run.attempts] if run.attempts < len(TRIED_AGAIN_AFTER) else SILENCE
+    run.attempts, run.next_try_at = run.attempts + 1, at + wait
+    run.save(update_fields=["attempts", "next_try_at"])
+    return True
+
+
+@transaction.atomic(durable=True)
 def _fail(run: BillingRun, sentence: str, *, at: datetime) -> None:
     present = BillingRun.objects.locked().get(pk=run.pk)
     asked_anew = present.wished_at != run.wished_at
@@ -244,6 +274,7 @@ def _wish(seller_id: int, period: Period, wish: Wish, *, by: User | None, at: da
         run.move_to(BillingRun.Status.QUEUED)
     run.started_at, run.finished_at, run.accounts_done, run.error = at, None, 0, ""
     run.wished_at, run.wished_by = at, by
+    run.attempts, run.next_try_at = 0, None
     run.rules = (wish.rules or (Rules.from_json(run.rules) if run.rules else remembered)).as_json()
     if wish.allows_unknown_cost is not None:
         run.allows_unknown_cost = wish.allows_unknown_cost

@@ -28,7 +28,7 @@ from common.periods import Period
 
 logger = logging.getLogger(__name__)
 
-SUBSCRIPTIONS_PER_BATCH = 250  # with ten items and a month of days each some 5 MB of readings, which PostgreSQL groups in memory
+SUBSCRIPTIONS_PER_BATCH = 250  # with ten items and a month of days each some 5 MB of readings, held until their lines are written
 
 
 class NotACalendarMonth(DomainError):

@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from accounts.models import Organization
 from billing.holding import USUAL, Rules
 from billing.models import BillingRun, Invoice, InvoiceLine, ParkedAccount
 from billing.operations import draft_rows, hold_rules, run_queue, runs
-from billing.operations.run_queue import BILLING_RUN, RunUnderWay, Wish, queue_run, work_off
+from billing.operations.run_queue import BILLING_RUN, MOST_ATTEMPTS, RunUnderWay, Wish, queue_run, work_off
 from billing.operations.runs import NotACalendarMonth, PeriodNotOver
 from billing.queries.runs import is_complete, state_of
 from common.locks import Busy, alone
@@ -344,6 +344,38 @@ def test_the_sweep_rings_for_what_nobody_is_at(personas: Personas, nobody_rings:
 
     work_off(run.pk, at=NOVEMBER_1)
     assert run_queue.sweep(at=later) == 0
+
+
+def test_a_run_that_kills_its_workers_waits_longer_each_time_and_is_then_left_to_a_person(
+    personas: Personas, monkeypatch: pytest.MonkeyPatch, nobody_rings: list[int]
+) -> None:
+    three_buyers(monkeypatch)
+    run, at, waits = ask(personas.msp), NOVEMBER_1 + timedelta(minutes=2), []
+    bill = runs.run_billing
+
+    def killed(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(runs, "run_billing", killed)
+    for _ in range(MOST_ATTEMPTS):
+        with pytest.raises(OperationalError):
+            work_off(run.pk, at=at)
+        run.refresh_from_db()
+        assert run_queue.sweep(at=run.next_try_at - timedelta(seconds=1)) == 0
+        assert run_queue.sweep(at=run.next_try_at) == 1
+        waits.append((run.next_try_at - at) // timedelta(minutes=1))
+        at = run.next_try_at
+    given_up = work_off(run.pk, at=at)
+
+    assert waits == [1, 4, 16, 64, 1]
+    assert (given_up.status, state_of(given_up).words) == ("finished", "Stopped")
+    assert given_up.error.startswith("5 workers began it and none came to its end")
+    assert run_queue.sweep(at=at + timedelta(days=1)) == 0
+
+    monkeypatch.setattr(runs, "run_billing", bill)
+    ended = work_off(ask(personas.msp).pk, at=at)
+
+    assert (ended.error, ended.attempts, is_complete(ended)) == ("", 1, True)
 
 
 def test_a_resellers_run_waits_for_the_msps_own_and_follows_at_once(
