@@ -1,5 +1,6 @@
 """Subscriptions, and the usage that is billed for them."""
 
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -154,7 +155,7 @@ class SubscriptionAdmin(AgreementPages, UsageReportPage, SalesMarginPage, Invoic
         ]
 
     def ask_move_price(self, request: HttpRequest, subscription: Subscription) -> list[str]:
-        moves_from = queries.earliest_move(today())
+        moves_from = queries.move_day(subscription, today())
         move = queries.move_to_list_price(subscription, moves_from=moves_from, today=today())
         if move.refusal:
             return [move.refusal]
@@ -162,12 +163,13 @@ class SubscriptionAdmin(AgreementPages, UsageReportPage, SalesMarginPage, Invoic
             return [f"{subscription} is at the present price of {subscription.plan_name} already."]
         return [
             f"From {day(moves_from)} on, {subscription} is invoiced at the price that {subscription.plan_name} has then.",
+            *_keeps_until(subscription, moves_from),
             *(_becomes(price) for price in move.prices),
             "Until then it can be called off, on the page of the price change.",
         ]
 
     def move_price(self, request: HttpRequest, subscription: Subscription) -> str:
-        moves_from = queries.earliest_move(today())
+        moves_from = queries.move_day(subscription, today())
         price_changes.move_to_present_price(
             subscription_id=subscription.pk, moves_from=moves_from, today=today(), by=staff(request), at=clock.now()
         )
@@ -185,6 +187,12 @@ class SubscriptionAdmin(AgreementPages, UsageReportPage, SalesMarginPage, Invoic
     def terminate(self, request: HttpRequest, subscription: Subscription) -> str:
         ended = subscriptions.end_subscription(subscription_id=subscription.pk, at=clock.now(), by=staff(request))
         return f"{ended} is ended. Acronis is told to delete the tenant; its page shows how far that is."
+
+
+def _keeps_until(subscription: Subscription, moves_from: date) -> list[str]:
+    if subscription.billing_model != Plan.BillingModel.PREPAID:
+        return []
+    return [f"It is prepaid: until {day(moves_from - timedelta(days=1))} it keeps the price that was invoiced for its term."]
 
 
 @admin.register(UsageRecord)

@@ -81,13 +81,14 @@ def move_to_present_price(*, subscription_id: int, moves_from: date, today: date
 
     :raises NothingChanges: it is at that price already.
     :raises DomainError: it has ended, is billed by use, already has a planned move, or its plan has no price to move to.
-    :raises FieldRefused: ``moves_from`` comes before the 1st of the next month.
+    :raises FieldRefused: ``moves_from`` comes before the 1st of the next month, or is not the day on which the first term begins
+        that a prepaid one is not invoiced for yet.
     """
     plan_id = Subscription.objects.values_list("plan_id", flat=True).get(pk=subscription_id)
     Plan.objects.locked().get(pk=plan_id)  # as a bulk change does: of two at once the second sees what the first has planned
     subscription = Subscription.objects.locked().get(pk=subscription_id)
     check_movable(subscription)
-    _check_move_day(moves_from, today)
+    _check_move_day(moves_from, today, prepaid=subscription if subscription.billing_model == Plan.BillingModel.PREPAID else None)
     move = queries.move_to_list_price(subscription, moves_from=moves_from, today=today)
     if move.refusal:
         raise DomainError(move.refusal)
@@ -178,7 +179,12 @@ def check_movable(subscription: Subscription) -> None:
 # --- Steps: inside the caller's transaction ---------------------------------------------------------------------------------
 
 
-def _check_move_day(moves_from: date, today: date) -> None:
+def _check_move_day(moves_from: date, today: date, prepaid: Subscription | None = None) -> None:
+    if prepaid is not None:
+        if moves_from != (begins := queries.move_day(prepaid, today)):
+            sentence = f"What is paid keeps its price until it ends. The next term, not invoiced yet, begins on {show.day(begins)}."
+            raise FieldRefused("moves_from", f"{sentence} It can move on that day.")
+        return
     earliest = queries.earliest_move(today)
     if moves_from < earliest:
         raise FieldRefused("moves_from", f"A running subscription can move from {show.day(earliest)} on, the 1st of next month.")

@@ -13,7 +13,7 @@ from accounts.models import Organization, local_date
 from billing import prepaid
 from billing.adjusting import Billed
 from billing.fixed import DatedPrice
-from billing.models import InvoiceLine, Subscription
+from billing.models import CreditNoteLine, InvoiceLine, Subscription
 from billing.queries import sold
 from billing.queries.billed import Item, add_up
 from billing.queries.sold import Sold
@@ -36,12 +36,19 @@ class Invoiced:
     """
     What one seller's documents say of a prepaid subscription's terms: by number from which days on, and by item how much.
 
+    :ivar credited: by number what was given away of a term by credit notes, not to be billed again.
     :ivar sold_as: what was billed of a part at a unit price, so that it is given back as it was charged, whatever plan runs by now.
     """
 
     begun: dict[int, set[date]]
     items: dict[Item, list[Billed]]
     sold_as: dict[tuple[str, str, Decimal], SoldAs]
+    credited: dict[int, Decimal]
+
+    def left_of(self, number: int) -> Decimal:
+        """Return what the buyer still bears of a term: what documents charge less what was credited. No more can be given back."""
+        charged = (one.net for item, found in self.items.items() if number_of(item.part) == number for one in found)
+        return max(sum(charged, Decimal(0)) - self.credited.get(number, Decimal(0)), Decimal(0))
 
 
 def horizon(plan_id: int, today: date) -> date:
@@ -66,7 +73,15 @@ def invoiced_by(seller: Organization, one: Sold) -> Invoiced:
     for of_key in billed.values():
         for item, several in of_key.items():
             items[item._replace(subscription_id=one.pk)] += several
-    return Invoiced(dict(begun), items, _sold_as(lines))
+    return Invoiced(dict(begun), items, _sold_as(lines), _credited(lines))
+
+
+def _credited(lines: "QuerySet[InvoiceLine]") -> dict[int, Decimal]:
+    given = CreditNoteLine.objects.filter(credit_note__bills_again=False, invoice_line__in=lines.order_by().values("pk"))
+    found: dict[int, Decimal] = defaultdict(Decimal)
+    for part, net in given.order_by().values_list("invoice_line__part").annotate(Sum("net")):
+        found[number_of(part)] += net
+    return dict(found)
 
 
 def _sold_as(lines: "QuerySet[InvoiceLine]") -> dict[tuple[str, str, Decimal], SoldAs]:
@@ -104,6 +119,20 @@ def paid_until(subscription: Subscription) -> date | None:
         return None
     last = _terms(one, before=add_months(one.charged_from, LONGEST_TERM * max(numbers)))[max(numbers) - 1]
     return min(last.used.end, one.ends_on or date.max)
+
+
+def first_unpaid(subscription: Subscription, *, on: date) -> date:
+    """
+    Return the day after ``on`` on which the first term of a prepaid subscription begins that no document charges yet.
+
+    :raises FixedPriceMissing: it has no price at all, so it has no terms either.
+    """
+    one = read(subscription)
+    prices = _any_prices(one)
+    if not prices:
+        raise sold.FixedPriceMissing(f"{subscription.number} has a fixed price, but none is told.")
+    paid = max(paid_until(subscription) or date.min, on + timedelta(days=1))
+    return next(term.days.start for term in prepaid.terms(prices, one.charged_from, date.max) if term.days.start >= paid)
 
 
 def term_to_come(subscription: Subscription, *, at: datetime) -> Period | None:

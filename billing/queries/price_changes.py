@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from billing.models import Subscription, SubscriptionPrice
+from billing.queries import paid_terms
 from billing.repricing import Change, changed
 from catalog.models import ModuleSettings, Plan, PlanPrice
 from catalog.operations.prices import NewPrice, check_price
@@ -140,6 +141,16 @@ def move_to_list_price(subscription: Subscription, *, moves_from: date, today: d
 def earliest_move(today: date) -> date:
     """Return the first day on which a running subscription can be moved: the 1st of the next month."""
     return Period.month_of(today).end
+
+
+def move_day(subscription: Subscription, today: date) -> date:
+    """
+    Return the first day on which ``subscription`` can move by itself: the 1st of the next month.
+
+    A prepaid one moves with its first term that is not invoiced yet: what is paid keeps its price until it ends.
+    """
+    is_prepaid = subscription.billing_model == Plan.BillingModel.PREPAID
+    return paid_terms.first_unpaid(subscription, on=today) if is_prepaid else earliest_move(today)
 
 
 def _first_move_day(valid_from: date, today: date) -> date:

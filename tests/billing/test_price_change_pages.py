@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from billing.models import PriceChange, SubscriptionPrice
+from billing.models import PriceChange, Subscription, SubscriptionPrice
 from catalog.models import Plan, PlanPrice
 from common import clock
 from tests import factories
@@ -197,6 +197,18 @@ def test_one_subscription_is_moved_from_its_own_page(staff: Client, plan: Plan, 
 
     assert "moves to the present price on 1 Dec 2026." in page
     assert subscription.prices.get(valid_from=date(2026, 12, 1)).price == 20
+
+
+def test_of_a_prepaid_subscription_the_page_says_until_when_it_keeps_its_price(staff: Client, personas: Personas) -> None:
+    plan = factories.FixedPlanFactory(billing_model="prepaid")
+    subscription = subscribe_fixed(personas.direct_customer, sold_at("15"), plan=plan, started_on=date(2026, 11, 5))
+    Subscription.objects.filter(pk=subscription.pk).update(billing_model="prepaid")
+    url = reverse("admin:billing_subscription_move_price", args=[subscription.pk])
+
+    page = staff.get(url).content.decode()
+
+    assert "It is prepaid: until 4 Dec 2026 it keeps the price that was invoiced for its term." in page
+    assert "moves to the present price on 5 Dec 2026." in staff.post(url, follow=True).content.decode()
 
 
 def test_a_subscription_that_is_billed_by_use_has_no_price_to_move(staff: Client, personas: Personas) -> None:

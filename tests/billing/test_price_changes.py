@@ -10,10 +10,10 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from billing.models import PriceChange, Subscription, SubscriptionPrice
-from billing.operations import price_changes
+from billing.models import InvoiceLine, PriceChange, Subscription, SubscriptionPrice
+from billing.operations import price_changes, renewals
 from billing.operations.price_changes import NothingChanges, PreviewOutdated, TooLate
-from billing.queries.price_changes import Preview, Wish, preview
+from billing.queries.price_changes import Preview, Wish, move_day, preview
 from billing.repricing import Change, Kind, Part
 from catalog.models import Plan, PlanPrice
 from catalog.pricing import Amounts, Level, Markup, walk
@@ -392,6 +392,44 @@ def test_a_move_that_makes_no_sense_is_refused_with_its_reason(plan: Plan, perso
         move(metered)
     with pytest.raises(FieldRefused, match="1 Dec 2026"):
         move(present, date(2026, 11, 30))
+
+
+@pytest.fixture
+def paid(personas: Personas) -> Subscription:
+    """Prepaid by the month since 5 November, that month invoiced at 15; its plan costs 20 now."""
+    plan = factories.FixedPlanFactory(billing_model="prepaid")
+    subscription = subscribe_fixed(personas.direct_customer, sold_at("15"), plan=plan, started_on=date(2026, 11, 5))
+    Subscription.objects.filter(pk=subscription.pk).update(billing_model="prepaid")
+    renewals.renew(subscription_id=subscription.pk, at=AT)
+    return Subscription.objects.get(pk=subscription.pk)
+
+
+@pytest.mark.parametrize("day", [DECEMBER, date(2026, 12, 20), date(2027, 1, 5)], ids=str)
+def test_a_price_cannot_move_inside_a_prepaid_term(paid: Subscription, day: date) -> None:
+    sentence = "What is paid keeps its price until it ends. The next term, not invoiced yet, begins on 5 Dec 2026"
+
+    with pytest.raises(FieldRefused, match=sentence):
+        price_changes.move_to_present_price(subscription_id=paid.pk, moves_from=day, today=TODAY, by=None, at=AT)
+
+    assert not SubscriptionPrice.objects.filter(valid_from__gt=TODAY).exists()
+
+
+def test_a_prepaid_price_moves_with_the_next_term_and_what_is_paid_stays_as_it_was(paid: Subscription) -> None:
+    moves_from = move_day(paid, TODAY)
+
+    price_changes.move_to_present_price(subscription_id=paid.pk, moves_from=moves_from, today=TODAY, by=None, at=AT)
+    for day in (20, 25, 28):
+        renewals.renew_due(at=datetime(2026, 11, day, 9, tzinfo=UTC))
+    renewals.renew_due(at=datetime(2026, 12, 6, 9, tzinfo=UTC))
+
+    lines = InvoiceLine.objects.order_by("period_start").values_list("period_start", "net")
+    assert list(lines) == [(date(2026, 11, 5), Decimal(15)), (date(2026, 12, 5), Decimal(20))]
+
+
+def test_a_term_that_is_invoiced_ahead_keeps_its_price_too(paid: Subscription) -> None:
+    renewals.renew_due(at=datetime(2026, 11, 25, 9, tzinfo=UTC))
+
+    assert move_day(paid, date(2026, 11, 25)) == date(2027, 1, 5)
 
 
 # --- Calling off --------------------------------------------------------------------------------------------------------------
