@@ -6,20 +6,24 @@ first day, never step by step, so that a month that began on the 31st ends at th
 one on its day, and the old one ends there.
 
 A term costs quantity × price. Where quantity, plan or price change inside it, or it ends early, each stretch costs its share of the
-term's days; what was invoiced above that is given back. The setup fee comes with the first term.
+term's days; what was invoiced above that is given back, as far as credit notes did not give it away before. The setup fee comes
+with the first term.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from itertools import pairwise
 
+from billing.adjusting import Due
 from billing.fixed import SETUP_FEE, DatedPrice, FixedCharge, Terms, charge_of, rounded, steps_of
 from billing.rating import Charge, plain
 from common.periods import Period, add_months
 
 TERM = "term"
+TEN_DECIMALS = Decimal("1E-10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,27 @@ def owed(
             return
         is_due = term.days.start < until or term.days.start in invoiced.get(term.number, ())
         yield term, charges(term, sold.prices, level=sold.level, ended_on=ends_on) if is_due else []
+
+
+def given_back_within(dues: Sequence[Due], most: Decimal) -> list[Due]:
+    """
+    Return ``dues`` of one term, in their order, with so much less given back that together they give back ``most`` at most.
+
+    What is left of one has the quantity that multiplies out to it, and its working says how much is not given back a second time.
+    """
+    short = -sum((due.net for due in dues), most)
+    found = []
+    for due in dues:
+        less = max(min(short, -due.net), Decimal(0))
+        short -= less
+        found.append(_lowered(due, less) if less else due)
+    return found
+
+
+def _lowered(due: Due, less: Decimal) -> Due:
+    net = due.net + less
+    quantity = (net / due.unit_price).quantize(TEN_DECIMALS, rounding=ROUND_HALF_UP) if net else Decimal(0)
+    return due._replace(net=net, quantity=quantity, working={**due.working, "credited_before": plain(less)})
 
 
 def _of_days(term: PaidTerm, price: DatedPrice, days: Period, level: str) -> Charge:

@@ -259,7 +259,8 @@ def _draft_due(seen: _Seen, terms: Terms, who: "_Who", *, until: date, kind: str
             for item, found in seen.invoiced.items.items()
             if paid_terms.number_of(item.part) == term.number
         }
-        lines += _lines(charges, billed, seen.invoiced.sold_as, who, currency, taxes, treated, fallback=term.days)
+        most = seen.invoiced.left_of(term.number)
+        lines += _lines(charges, billed, seen.invoiced.sold_as, who, currency, taxes, treated, fallback=term.days, most=most)
     if not lines:
         return []
     period = Period(min(line.days.start for line in lines), max(line.days.end for line in lines))
@@ -297,13 +298,16 @@ def _lines(
     taxes: dict[int, tuple[TaxTerms, ...]],
     treated: Treatment,
     fallback: Period | None = None,
+    most: Decimal = Decimal(0),
 ) -> list[Line]:
-    """Return what is still to be invoiced of one term; what is given back bears the taxes it was charged with."""
+    """Return what is still to be invoiced of one term; what is given back, at ``most``, bears the taxes it was charged with."""
     should = {Item(who.subscription_id or 0, one.charge.item, "", one.key): one.charge for one in charges}
+    items = sorted({*should, *billed})
+    dues = [(item, due) for item in items for due in lines_due(should.get(item), billed.get(item, ()), currency)]
+    within = prepaid.given_back_within([due for _, due in dues], most)
     found: list[Line] = []
-    for item in sorted({*should, *billed}):
-        charge = should.get(item)
-        for due in lines_due(charge, billed.get(item, ()), currency):
+    for (item, _), due in zip(dues, within, strict=True):
+        if due.net or due.quantity:
             days = _days(due.working, fallback)
             sold_as = billed_as.get((item.item, item.part, due.unit_price)) or who.sold_as(days.start)
             of_group = treated.taxes(taxes.get(sold_as.product_group, ()))

@@ -203,7 +203,8 @@ def _prepaid(seen: _Seen, change: Change) -> ChangeCost:
     currency = new.prices[0].currency
     cost = _cost(seen, change, currency, period=period, ends_on=ends_on, old=old, new=new, before=before, after=after)
     net = cost.difference.net
-    return replace(cost, due_now=max(net, NOTHING), credited=max(-net, NOTHING))
+    most = sum((invoiced.left_of(term.number) for term, _ in changed_to if term.days.start in open_starts), NOTHING)
+    return replace(cost, due_now=max(net, NOTHING), credited=max(min(-net, most), NOTHING))
 
 
 def _owed(

@@ -320,6 +320,13 @@ def _should_be(line: InvoiceLine, working: Mapping[str, Any]) -> list[Fact]:
     return [Fact("It should be", _with_unit(quantity, working.get("unit") or line.unit))]
 
 
+def _credited_before(line: InvoiceLine, working: Mapping[str, Any]) -> list[Fact]:
+    if (credited := _number(working.get("credited_before"))) is None:
+        return []
+    amount = show.money(credited, line.invoice.currency)
+    return [Fact("Credited before", f"{amount} of what is not used was given back by a credit note; not a second time.")]
+
+
 _FACTS: list[Callable[[InvoiceLine, Mapping[str, Any]], list[Fact]]] = [
     _what_counts,
     _measured,
@@ -331,6 +338,7 @@ _FACTS: list[Callable[[InvoiceLine, Mapping[str, Any]], list[Fact]]] = [
     _term,
     _days,
     _should_be,
+    _credited_before,
 ]
 
 

@@ -3,14 +3,18 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 
+from billing.adjusting import Due, Kind
 from billing.fixed import DatedPrice
 from billing.models import Invoice, InvoiceLine, Subscription
+from billing.operations.credit_notes import issue_credit_note
 from billing.operations.phases import begin_phase
 from billing.operations.renewals import AdvanceLine, invoice_in_advance, renew, renew_due
-from billing.prepaid import PaidTerm, charges, terms
+from billing.prepaid import PaidTerm, charges, given_back_within, terms
+from billing.queries.amendment_costs import Change, ChangeKind, cost_of_change
 from billing.queries.paid_terms import paid_until
 from catalog.pricing import Level
 from common.money import round_money
@@ -143,3 +147,81 @@ def test_what_was_paid_and_not_used_is_given_back(personas: Personas) -> None:
     renew_due(at=datetime(2026, 10, 12, 9, tzinfo=UTC))
 
     assert [net for _, net in nets("renewal")] == [Decimal(31), Decimal(-21)]
+
+
+# --- What was credited of a term is not given back once more ------------------------------------------------------------------
+
+
+def due(net: str, unit_price: str = "31") -> Due:
+    quantity = (Decimal(net) / Decimal(unit_price)).quantize(Decimal("1E-10"))
+    return Due(Kind.DIFFERENCE, quantity, "unit", Decimal(unit_price), Decimal(net), {})
+
+
+@pytest.mark.parametrize(
+    ("nets", "most", "left"),
+    [
+        (["-21"], "31", ["-21"]),
+        (["-21"], "11", ["-11"]),
+        (["-21"], "0", ["0"]),
+        (["-21", "42"], "0", ["-21", "42"]),
+        (["-31", "10"], "11", ["-21", "10"]),
+        (["-5", "-21", "3"], "4", ["0", "-7", "3"]),
+    ],
+    ids=str,
+)
+def test_a_term_gives_back_no_more_than_is_left_of_it(nets: list[str], most: str, left: list[str]) -> None:
+    found = given_back_within([due(net) for net in nets], Decimal(most))
+
+    assert [one.net for one in found] == [Decimal(net) for net in left]
+    assert all(round_money(one.quantity * one.unit_price, "EUR") == one.net for one in found)
+
+
+@pytest.fixture
+def paid(personas: Personas) -> Subscription:
+    """Prepaid by the month since 1 October at 31, invoiced, one a day."""
+    plan = factories.FixedPlanFactory(billing_model="prepaid")
+    subscription = subscribe_fixed(personas.direct_customer, sold_at("31"), plan=plan, started_on=date(2026, 10, 1))
+    Subscription.objects.filter(pk=subscription.pk).update(billing_model="prepaid")
+    renew(subscription_id=subscription.pk, at=OCTOBER_1)
+    return Subscription.objects.get(pk=subscription.pk)
+
+
+def give_away(amount: str) -> None:
+    """Credit so much of the one line there is, for good."""
+    line = InvoiceLine.objects.get()
+    told = {"reason": "Service was down", "bills_again": False, "on": date(2026, 10, 5), "by": None, "key": uuid4()}
+    at = datetime(2026, 10, 5, 9, tzinfo=UTC)
+    issue_credit_note(invoice_id=line.invoice_id, lines={line.pk: Decimal(amount)}, at=at, **told)  # type: ignore[arg-type]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("credited", "given_back"), [("5", "-21"), ("20", "-11"), ("31", None)], ids=str)
+def test_what_was_credited_of_a_term_is_not_given_back_again(paid: Subscription, credited: str, given_back: str | None) -> None:
+    give_away(credited)
+    Subscription.objects.filter(pk=paid.pk).update(status="ended", ended_on=date(2026, 10, 11))
+
+    renew_due(at=datetime(2026, 10, 11, 9, tzinfo=UTC))
+    renew_due(at=datetime(2026, 10, 12, 9, tzinfo=UTC))
+
+    assert [net for _, net in nets("renewal")] == [Decimal(net) for net in ("31", given_back) if net is not None]
+
+
+@pytest.mark.django_db
+def test_the_preview_of_an_end_promises_no_more_than_is_left_of_the_term(paid: Subscription) -> None:
+    give_away("20")
+    at = datetime(2026, 10, 11, 9, tzinfo=UTC)
+
+    cost = cost_of_change(paid, change=Change(ChangeKind.CANCEL), level=Level.MSP, at=at)
+
+    assert cost.credited == Decimal(11)
+
+
+@pytest.mark.django_db
+def test_more_units_after_a_credit_note_cost_what_they_cost_without_it(paid: Subscription) -> None:
+    give_away("20")
+    at = datetime(2026, 10, 11, 9, tzinfo=UTC)
+    begin_phase(subscription_id=paid.pk, valid_from=date(2026, 10, 11), quantity=3, at=at, by=None)
+
+    renew(subscription_id=paid.pk, at=at)
+
+    assert [net for _, net in nets("renewal")] == [Decimal(31), Decimal(42)]
