@@ -1,5 +1,6 @@
 """The mails of an order: rows in the outbox, written in the transaction that they tell of. A task sends them."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,9 +21,9 @@ from ordering.queries.tracking import Amendment, amendment_of, due_before, line_
 ONE_DAY = timedelta(days=1)
 
 
-def order_received(order: Order) -> None:
-    """Confirm to the person who ordered that the order has arrived."""
-    _put_into_outbox(order, "order_received", subject=f"We have received your order {order.number}")
+def order_received(order: Order, lines: Sequence[OrderLine]) -> None:
+    """Confirm to the person who ordered that the order, with these lines, has arrived."""
+    _put_into_outbox(order, "order_received", lines=lines, subject=f"We have received your order {order.number}")
 
 
 def service_ready(order: Order) -> None:
@@ -186,12 +187,20 @@ _BUYER = object()
 
 
 def _put_into_outbox(
-    order: Order, name: str, *, subject: str, to: list[str] | None = None, reader: Any = _BUYER, **more: Any
+    order: Order,
+    name: str,
+    *,
+    subject: str,
+    lines: Sequence[OrderLine] | None = None,
+    to: list[str] | None = None,
+    reader: Any = _BUYER,
+    **more: Any,
 ) -> None:
     # Unless another reader is named, who buys reads it: a reseller's customer that orders for itself never sees what that one pays.
     reader = order.buyer if reader is _BUYER else reader
-    rows = order.lines.select_related("subscription")
-    lines = list(with_sign_in(rows) if name == "service_ready" else rows)  # the one mail that says how to sign in
+    if lines is None:
+        rows = order.lines.select_related("subscription")
+        lines = list(with_sign_in(rows) if name == "service_ready" else rows)  # the one mail that says how to sign in
     context: dict[str, Any] = {
         "order": order,
         "lines": lines,

@@ -145,15 +145,21 @@ def _place(
         placed_from=placer.address,
         purchase_order=purchase_order,
     )
-    for plan, sale in sales:
-        first = details if plan.sold_through_id in awaited else {}
-        OrderLine.objects.create(order=order, **selling.agreed_terms(order, plan), **sale.copied(), **first)
+    written = [
+        OrderLine.objects.create(
+            order=order,
+            **selling.agreed_terms(order, plan),
+            **sale.copied(),
+            **(details if plan.sold_through_id in awaited else {}),
+        )
+        for plan, sale in sales
+    ]
     accepted = {"order": order, "person": placer.person, "accepted_at": at, "address": placer.address}
     TermsAcceptance.objects.bulk_create([TermsAcceptance(document=document, **accepted) for document in terms])
     notifications.order_placed(order, at=at)
     if placer.organization.kind != Organization.Kind.MSP:
         gates.receive(order, by=placer.person, at=at)
-        emails.order_received(order)  # which says what happens next
+        emails.order_received(order, written)  # which says what happens next
     return order
 
 

@@ -152,7 +152,7 @@ def lock_consumer(consumer: Organization) -> None:
     """Lock ``consumer`` and, where its orders count against a limit of its reseller, that one first: one query, in one order."""
     reseller = consumer.reseller
     limited = [reseller.pk] if reseller is not None and reseller.credit_limit is not None else []
-    list(Organization.objects.locked().filter(pk__in=[consumer.pk, *limited]))
+    list(Organization.objects.locked().only("pk").filter(pk__in=[consumer.pk, *limited]))
 
 
 def executes_by_itself(order: Order) -> bool:

@@ -57,11 +57,12 @@ def submit_order(
     :raises SecondSubscription: the consumer got a subscription, or an order for one, meanwhile.
     :raises FieldRefused: the login was taken meanwhile.
     """
-    basket = Basket.objects.locked().select_related("buyer__parent", "consumer__parent").get(pk=basket_id)
+    basket = Basket.objects.locked().select_related("consumer__parent").get(pk=basket_id)
     if basket.ordered_at is not None:  # written with the order, so one that is open has none to look for
         return Order.objects.get(basket=basket)
     if basket.consumer is not None:
         gates.lock_consumer(basket.consumer)  # two baskets for one consumer are judged one after the other
+        basket.buyer = _buyer_of(basket, basket.consumer)
     state = checkouts.checkout(basket, at=at)
     baskets.check_complete(state)
     if settings_seen and settings_seen != state.settings_seen:
@@ -93,7 +94,7 @@ def submit_order(
         placed_from=address,
         purchase_order=purchase_order,
     )
-    for item, sale in zip(state.items, sales, strict=True):
+    lines = [
         OrderLine.objects.create(
             order=order,
             **selling.agreed_terms(order, item.plan),
@@ -101,11 +102,13 @@ def submit_order(
             login=login if item.needs_user else "",
             email=basket.email if item.needs_user else "",
         )
+        for item, sale in zip(state.items, sales, strict=True)
+    ]
     basket.ordered_at = at
     basket.save(update_fields=["ordered_at"])
     notifications.order_placed(order, at=at)
     gates.receive(order, by=by, at=at)
-    emails.order_received(order)  # which says what happens next
+    emails.order_received(order, lines)  # which says what happens next
     return order
 
 
@@ -310,8 +313,9 @@ def _locked(order_id: int) -> Order:
 
 def begin_or_await_payment(order: Order, *, by: User | None, at: datetime) -> None:
     """Begin with an order; one that is to be paid first waits for that, and is rung to be invoiced."""
-    if not prepayment.must_be_paid_first(order):
-        begin(order, by=by, at=at)
+    lines = list(order.lines.locked())
+    if not prepayment.must_be_paid_first(order, lines):
+        begin(order, lines, by=by, at=at)
         return
     order.move_to(Order.Status.AWAITING_PAYMENT)
     order.executed_by = by
@@ -319,22 +323,33 @@ def begin_or_await_payment(order: Order, *, by: User | None, at: datetime) -> No
     after_commit("ordering.go_on_with_payment", order_id=order.pk)  # a sweep rings what was lost
 
 
-def begin(order: Order, *, by: User | None, at: datetime) -> None:
+def begin(order: Order, lines: Iterable[OrderLine], *, by: User | None, at: datetime) -> None:
     """
     Make every line that is neither done nor in progress due now, and ring it.
 
+    :param lines: all of the order's, locked.
     :raises AmendmentUnderWay: a change that failed is to be retried while the subscription is changed otherwise.
     """
     order.move_to(Order.Status.EXECUTING)
     order.executed_by = by
     order.save(update_fields=["status", "executed_by"])
-    for line in order.lines.locked().filter(status__in=[OrderLine.Status.WAITING, OrderLine.Status.FAILED]):
+    for line in lines:
+        if line.status not in (OrderLine.Status.WAITING, OrderLine.Status.FAILED):
+            continue
         if line.kind != OrderLine.Kind.NEW:
             amendments.check_alone(line)
         line.move_to(OrderLine.Status.EXECUTING)
         line.attempts, line.error, line.next_try_at = 0, "", at
         line.save(update_fields=["status", "attempts", "error", "next_try_at"])
         after_commit("ordering.execute_line", line_id=line.pk)  # a sweep rings what was lost
+
+
+def _buyer_of(basket: Basket, consumer: Organization) -> Organization:
+    """Return the buyer, which is loaded already where it is the consumer itself or the reseller that the consumer belongs to."""
+    if basket.buyer_id == consumer.pk:
+        return consumer
+    reseller = consumer.reseller
+    return reseller if reseller is not None and basket.buyer_id == reseller.pk else basket.buyer
 
 
 def _consumer_of(basket: Basket) -> Organization:

@@ -90,9 +90,9 @@ def ring(invoice_id: int) -> None:
 # Steps: inside the caller's transaction
 
 
-def must_be_paid_first(order: Order) -> bool:
-    """Say whether ``order`` has lines to be paid before they are carried out, and that is not done."""
-    if not paid_first(order.lines.all()):
+def must_be_paid_first(order: Order, lines: Iterable[OrderLine]) -> bool:
+    """Say whether ``lines``, all of ``order``, are to be paid before they are carried out, and that is not done."""
+    if not paid_first(lines):
         return False
     made = _invoices_of_msp(order)
     is_to_invoice = not made and order.status != Order.Status.FAILED  # one that failed was invoiced, where there was anything
@@ -175,7 +175,7 @@ def _execute(order_id: int, *, at: datetime) -> None:
 
     order = Order.objects.locked().select_related("buyer", "consumer__parent", "executed_by").get(pk=order_id)
     if order.status == Order.Status.AWAITING_PAYMENT:
-        orders.begin(order, by=order.executed_by, at=at)
+        orders.begin(order, order.lines.locked(), by=order.executed_by, at=at)
 
 
 def _give_back(order: Order, *, at: datetime) -> None:

@@ -182,10 +182,16 @@ def summary(basket: Basket, *, at: datetime) -> Summary:
     return Summary(**_summary(basket, at))
 
 
-def checkout(basket: Basket, *, at: datetime) -> Checkout:
-    """Return how far ``basket``, whose buyer and consumer are loaded, has come: `summary` and one query."""
+def checkout(basket: Basket, *, at: datetime, with_text: bool = False) -> Checkout:
+    """
+    Return how far ``basket``, whose buyer and consumer are loaded, has come: `summary` and one query.
+
+    :param with_text: read the terms of use whole, for the page that shows them; else their title and version.
+    """
     acceptances = TermsAcceptance.objects.filter(basket=basket, document=OuterRef("pk"))
-    terms = list(newest_terms(basket.buyer, at).annotate(is_accepted=Exists(acceptances)))
+    newest: QuerySet[Any] = newest_terms(basket.buyer, at)
+    newest = newest if with_text else newest.select_related(None).only("title", "version")
+    terms = list(newest.annotate(is_accepted=Exists(acceptances)))
     accepted = frozenset(document.pk for document in terms if document.is_accepted)
     return Checkout(**_summary(basket, at), terms=terms, accepted_terms=accepted)
 

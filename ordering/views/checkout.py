@@ -40,7 +40,7 @@ def step_of_checkout(step: Step) -> Callable[[Callable[..., HttpResponse]], Call
             basket = open_basket(request)
             if basket is None or is_of_another_basket(request, basket):
                 return after_ordering(request)
-            state = checkouts.checkout(basket, at=clock.now())
+            state = checkouts.checkout(basket, at=clock.now(), with_text=step is Step.TERMS)
             if state.withdrawn:
                 return without_withdrawn_plans(request, basket)
             if state.is_out_of_date:

@@ -125,6 +125,16 @@ def test_the_basket_of_a_reseller_reads_at_most_eight_times(shop, alice, django_
         alice.get(BASKET)
 
 
+def test_placing_an_order_asks_a_bounded_number_of_questions(shop, dora, django_assert_max_num_queries):
+    basket = shop.complete()
+    dora.get(REVIEW)
+
+    with django_assert_max_num_queries(23):  # two of them the savepoint that stands for the transaction in a test
+        assert dora.post(REVIEW, {"basket": str(basket.key)}).status_code == 302
+
+    assert Order.objects.get().basket == basket
+
+
 def test_the_list_of_orders_reads_no_more_with_more_orders(shop, alice, django_assert_max_num_queries):
     p = shop.personas
     for n in range(4):
