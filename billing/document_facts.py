@@ -1,11 +1,11 @@
-"""What an invoice or a credit note says, as plain values: the printed document and the e-invoice are both made of this."""
+"""What an invoice or another document says, as plain values: the printed document and the e-invoice are both made of this."""
 
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["invoice", "correction", "credit_note", "quote"]
+Kind = Literal["invoice", "correction", "credit_note", "quote", "statement"]
 
 
 class LineFacts(NamedTuple):

@@ -93,6 +93,6 @@ def statement_csv(statement: AccountStatement) -> Iterator[str]:
     )
 
 
-def file_name(what: str, *organizations: Organization) -> str:
+def file_name(what: str, *organizations: Organization, kind: str = "csv") -> str:
     """Return a name for a file about ``organizations``."""
-    return "-".join([what, *(organization.number for organization in organizations)]) + ".csv"
+    return "-".join([what, *(organization.number for organization in organizations)]) + f".{kind}"

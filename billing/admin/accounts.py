@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.urls import URLPattern, path
 
 from accounts.models import Organization, local_date
+from billing.documents.statement import statement_pdf
 from billing.payment_files import file_name, open_items_csv, statement_csv
 from billing.payment_forms import PeriodForm
 from billing.queries.payments import BUCKETS, balances, totals
@@ -50,7 +51,7 @@ class AccountPages(BssAdmin):
         )
 
     def account_view(self, request: HttpRequest, number: str) -> HttpResponse | StreamingHttpResponse:
-        """Show the statement of account of one customer with a seller: in one currency, for a period; as a file with export=csv."""
+        """Show the statement of account of one customer with a seller: in a currency, for a period; export=csv or pdf as a file."""
         _check(request)
         buyer = _organization(number)
         seller = _seller(request, buyer)
@@ -60,6 +61,8 @@ class AccountPages(BssAdmin):
         statement = account_statement(seller, buyer, currency, first=first, last=last)
         if request.GET.get("export") == "csv":
             return _file(statement_csv(statement), file_name("statement", seller, buyer))
+        if request.GET.get("export") == "pdf":
+            return _pdf(statement_pdf(statement), file_name("statement", seller, buyer, kind="pdf"))
         return self.page(
             request,
             "admin/billing/account_statement.html",
@@ -97,6 +100,11 @@ def _sellers() -> Any:
     """Return whose customers can be looked at, the MSP first; a long list is cut, the address still takes every number."""
     msp = Organization.objects.filter(kind=Organization.Kind.MSP)
     return [*msp, *Organization.objects.resellers().order_by("name")[:300]]
+
+
+def _pdf(content: bytes, name: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type="application/pdf", headers=headers)
 
 
 def _file(lines: Any, name: str) -> StreamingHttpResponse:

@@ -61,6 +61,7 @@ _LAST_SUM: dict[Kind, str] = {
     "correction": "in_your_favour",
     "credit_note": "credited",
     "quote": "total",
+    "statement": "closing_balance",
 }
 """What the amount that all leads to is called."""
 

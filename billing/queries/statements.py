@@ -39,6 +39,12 @@ class Movement:
     """Number of the invoice or credit note."""
     id: int = 0
     """Of movements of one kind and day the smaller comes first."""
+    due_on: date | None = None
+    """Of an invoice that is to be paid."""
+    about: str = ""
+    """Number of the invoice that a credit note credits; reference of a payment."""
+    method: str = ""
+    """Of a payment, see `Payment.Method`."""
 
     @property
     def charge(self) -> Decimal | None:
@@ -127,10 +133,13 @@ def account_statement(seller: Organization, buyer: Organization, currency: str, 
     for invoice in Invoice.objects.issued().filter(issued_on__lte=last, **between).only("number", "issued_on", "due_on", "gross"):
         assert invoice.number and invoice.issued_on and invoice.due_on  # noqa: PT018  it is issued
         words = f"Due {show.day(invoice.due_on)}" if invoice.gross > 0 else "In favour of the buyer"
-        movements.append(Movement(invoice.issued_on, Kind.INVOICE, words, invoice.gross, invoice.number, invoice.pk))
+        due_on = invoice.due_on if invoice.gross > 0 else None
+        movements.append(Movement(invoice.issued_on, Kind.INVOICE, words, invoice.gross, invoice.number, invoice.pk, due_on))
     for credit in CreditNote.objects.filter(issued_on__lte=last, **between).select_related("invoice"):
-        words = f"For {credit.invoice.number}"
-        movements.append(Movement(credit.issued_on, Kind.CREDIT_NOTE, words, -credit.gross, credit.number, credit.pk))
+        of = credit.invoice.number or ""
+        movements.append(
+            Movement(credit.issued_on, Kind.CREDIT_NOTE, f"For {of}", -credit.gross, credit.number, credit.pk, about=of)
+        )
     for payment in Payment.objects.filter(received_on__lte=last, **between).exclude(method=Payment.Method.CREDIT):
         movements += _of_payment(payment, seller)
     return AccountStatement(seller, buyer, currency, first, last, run(movements, first, last))
@@ -164,8 +173,10 @@ def _of_payment(payment: Payment, seller: Organization) -> list[Movement]:
     words = payment.get_method_display()
     if payment.reference:
         words = f"{words}: {payment.reference}"
-    told = [Movement(payment.received_on, Kind.PAYMENT, words, -payment.amount, id=payment.pk)]
+    method, about = payment.method, payment.reference
+    told = [Movement(payment.received_on, Kind.PAYMENT, words, -payment.amount, id=payment.pk, method=method, about=about)]
     if payment.reversed_at is not None:
         words = f"{payment.get_method_display()} of {show.day(payment.received_on)}"
-        told.append(Movement(local_date(payment.reversed_at, seller), Kind.TAKEN_BACK, words, payment.amount, id=payment.pk))
+        day = local_date(payment.reversed_at, seller)
+        told.append(Movement(day, Kind.TAKEN_BACK, words, payment.amount, id=payment.pk, method=method, about=about))
     return told

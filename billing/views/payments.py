@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import member_required
 from accounts.acting import membership_of, person_of
 from accounts.models import Organization, local_date
+from billing.documents.statement import statement_pdf
 from billing.models import Invoice, Payment, PaymentAllocation
 from billing.operations import payments as operations
 from billing.payment_files import file_name, open_items_csv, payments_csv, statement_csv
@@ -163,7 +164,7 @@ def statement(request: HttpRequest) -> HttpResponse:
     Show the statement of account with the seller, or for a reseller with one of its customers (``customer``, a number).
 
     ``currency``, ``first`` and ``last`` choose what is shown, ``seller`` (a number) with whom, where there were several;
-    ``export=csv`` gives it as a file.
+    ``export=csv`` or ``export=pdf`` gives it as a file.
     """
     organization = membership_of(request).organization
     if request.GET.get("customer"):
@@ -178,6 +179,8 @@ def statement(request: HttpRequest) -> HttpResponse:
     found = account_statement(seller, buyer, currency, first=first, last=last)
     if request.GET.get("export") == "csv":
         return _file(statement_csv(found), file_name("statement", seller, buyer))
+    if request.GET.get("export") == "pdf":
+        return _file([statement_pdf(found)], file_name("statement", seller, buyer, kind="pdf"), content_type="application/pdf")
     context = {
         "statement": found,
         "sellers": sellers,
@@ -299,6 +302,6 @@ def _refuse(form: Any, refusal: DomainError) -> None:
     form.add_error(field, str(refusal))
 
 
-def _file(lines: Iterable[str], name: str) -> HttpResponse:
+def _file(content: Iterable[str | bytes], name: str, *, content_type: str = "text/csv; charset=utf-8") -> HttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
+    return HttpResponse(content, content_type=content_type, headers=headers)

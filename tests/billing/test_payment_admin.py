@@ -338,11 +338,13 @@ def test_each_role_sees_what_is_its_own_and_looking_changes_nothing(personas: Pe
             args.setdefault(name, [statement.pk if name.startswith("bank") else payment.pk])
 
     answers = {name: client.get(url(name, *args.get(name, []))).status_code for name in (*SEEN, *STATEMENTS, *FORMS)}
+    as_pdf = client.get(url("account_statement", personas.direct_customer.number, export="pdf"))
     posted = {client.post(url(name, *args.get(name, [])), {"reason": "x"}).status_code for name in (*FORMS, *ONLY_POSTED)}
 
     payments, statements, recording = ROLES[role]
     expected = dict.fromkeys(SEEN, payments) | dict.fromkeys(STATEMENTS, statements) | dict.fromkeys(FORMS, recording)
     assert answers == expected
+    assert (as_pdf.status_code, as_pdf["Content-Type"] == "application/pdf") == (payments, payments == 200)
     if recording == 403:
         assert posted == {403}
         assert (Payment.objects.get().reversed_at, payment.allocations.count()) == (None, 1)

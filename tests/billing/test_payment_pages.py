@@ -61,6 +61,8 @@ DOORS = {
     "retail payment": (302, 200, 200, 404, 404, 404, 403, 403),
     "take_back_payment": OF_ALICE,
     "statement of carol": OF_ALICE,
+    "statement as PDF": EVERY_MEMBER,
+    "statement of carol as PDF": OF_ALICE,
     "open items of carol": OF_ALICE,
     "record for carol": OF_ALICE,
 }
@@ -76,6 +78,8 @@ def addresses(personas: Personas, direct: Payment, retail: Invoice) -> dict[str,
         "retail payment": url("payment", paid.key),
         "take_back_payment": url("take_back_payment", paid.key),
         "statement of carol": url("statement", customer=carol),
+        "statement as PDF": url("statement", export="pdf"),
+        "statement of carol as PDF": url("statement", customer=carol, export="pdf"),
         "open items of carol": url("open_items", customer=carol),
         "record for carol": url("record_payment", customer=carol),
     }
