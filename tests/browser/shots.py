@@ -147,7 +147,8 @@ def _partner(context: BrowserContext, url: str, folder: Path) -> None:
     page.locator("button:has-text('Proceed to checkout')").last.click()
     page.click(NEXT)  # nothing is ticked
     _keep(page, folder, "13-terms-refused")
-    page.check("main input[type=checkbox]")
+    for box in page.locator("main input[type=checkbox]").all():  # the vendor's terms and the seller's
+        box.check()
     page.click(NEXT)
     _keep(page, folder, "14-billing")
     page.click(NEXT)
