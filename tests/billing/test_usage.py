@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from billing.models import UnmappedUsage, UsageRecord
+from billing.models import UnmappedUsage, UsageChange, UsageRecord
 from billing.operations import usage, usage_loading, usage_sql
 from common.errors import DomainError
 from common.periods import Period
@@ -195,6 +195,43 @@ def test_a_correction_replaces_the_reading_and_keeps_the_one_before(tenant: Tena
     assert UsageRecord.objects.get(day=DAY).report == second
     replaced = UsageRecord.pgh_event_model.objects.get()
     assert (replaced.absolute, replaced.report_id, replaced.day) == (10, first.pk, DAY)
+
+
+def test_a_report_of_days_known_and_new_adds_the_new_corrects_what_differs_and_leaves_the_rest(tenant: Tenant) -> None:
+    other = factories.TenantFactory(service_manager=tenant.service_manager)
+    days = [date(2026, 10, day) for day in (2, 3, 4)]
+    first = load(tenant, *(reading(tenant, day, 10) for day in days))
+
+    second = load(tenant, *(reading(tenant, day, 12 if day == DAY else 10) for day in days), *(reading(other, day) for day in days))
+
+    by = UsageRecord.objects.order_by("day").values_list("tenant", "report")
+    assert [report for who, report in by if who == tenant.pk] == [first.pk, second.pk, first.pk]
+    assert [report for who, report in by if who == other.pk] == [second.pk] * 3
+    assert second.rows_loaded == 6
+    assert UsageRecord.pgh_event_model.objects.get().absolute == 10
+
+
+def test_only_months_that_were_over_leave_a_mark_for_billing_whether_readings_are_new_or_corrected(tenant: Tenant) -> None:
+    in_october, reported = AT - timedelta(days=15), [reading(tenant, DAY, 10)]
+    usage_loading.load_report(report_id=ready_report(tenant, at=in_october).pk, at=in_october, file=file(reported))
+    assert not UsageChange.objects.exists()
+
+    other = factories.TenantFactory(service_manager=tenant.service_manager)
+    load(tenant, reading(other, DAY), reading(other, date(2026, 10, 4)))
+    assert [(change.tenant, change.month) for change in UsageChange.objects.all()] == [(other, OCTOBER.start)]
+
+    load(tenant, reading(tenant, DAY, 11))
+    assert {change.tenant for change in UsageChange.objects.all()} == {tenant, other}
+
+
+def test_a_new_reading_twice_beside_one_we_know_fails_the_report(tenant: Tenant) -> None:
+    load(tenant, reading(tenant, DAY, 1))
+    new = date(2026, 10, 4)
+
+    report = load(tenant, reading(tenant, DAY, 1), reading(tenant, new, 2), reading(tenant, new, 3))
+
+    assert report.error == "Lines 3 and 4 of the report are readings of the same item, tenant and day."
+    assert UsageRecord.objects.count() == 1
 
 
 def test_an_older_report_that_comes_late_does_not_undo_a_correction(tenant: Tenant) -> None:
