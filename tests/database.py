@@ -2,7 +2,7 @@
 The database of a test run: a copy of one that was migrated before, put back as it was after each test that commits. Rows that
 very many tests begin with are made once and put in again.
 
-Migrating from nothing takes most of a minute, copying a migrated database a moment. So the first run after a migration
+Migrating from nothing takes many seconds, copying a migrated database a moment. So the first run after a migration
 has changed leaves a template in the server, and every later one copies it. Django's own `migrate` runs over the copy.
 """
 
