@@ -21,8 +21,6 @@ from ordering.models import Order
 from ordering.operations import gates, orders
 from ordering.queries import cancelling
 
-NOT_YOURS = "{} placed this order; only its buyers change it."
-
 
 class Decline(Strict):
     """Why an order is declined."""
@@ -106,7 +104,7 @@ class ExecuteOrderView(_MoveView):
 class CancelOrderView(_MoveView):
     def check(self, order: Order) -> None:
         if not cancelling.may_cancel(order, self.caller.organization):
-            raise PermissionDenied(NOT_YOURS.format(order.buyer))
+            raise PermissionDenied(cancelling.not_yours(order))
 
     def move(self, order: Order, wish: dict[str, Any]) -> None:
         because = cancelling.why_cancelled(order, self.caller.organization)
@@ -146,4 +144,4 @@ class DeclineOrderView(_DecisionView):
 
 def _check_buyer(order: Order, organization: Organization) -> None:
     if organization.kind != Organization.Kind.MSP and order.buyer_id != organization.pk:
-        raise PermissionDenied(NOT_YOURS.format(order.buyer))
+        raise PermissionDenied(cancelling.not_yours(order))

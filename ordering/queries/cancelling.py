@@ -20,3 +20,8 @@ def why_cancelled(order: Order, organization: Organization) -> str:
     """Return what the buyer of an order that ``organization`` cancels is told; empty where that is the buyer itself."""
     is_resellers = order.consumer.reseller == organization and order.buyer_id != organization.pk
     return f"{organization} has cancelled it." if is_resellers else ""
+
+
+def not_yours(order: Order) -> str:
+    """Return what an organization is told that may see the order and not change it."""
+    return f"{order.buyer} placed this order; only its buyers change it."

@@ -24,7 +24,6 @@ from ordering.views.requests import MemberRequest
 from provisioning.models import TenantUser
 
 PAGE_SIZE = 25
-NOT_YOURS = "{} placed this order; only its buyers change it."
 
 
 @member_required
@@ -89,7 +88,7 @@ def cancel(request: MemberRequest, number: str) -> HttpResponse:
     """Give up an order that waits or failed: one's own, or a change of a customer's service."""
     order, own = _order(request, number), request.acting.organization
     if not cancelling.may_cancel(order, own):
-        raise PermissionDenied(NOT_YOURS.format(order.buyer))
+        raise PermissionDenied(cancelling.not_yours(order))
     try:
         because = cancelling.why_cancelled(order, own)
         orders.cancel_order(order_id=order.pk, by=request.user, at=clock.now(), because=because)
@@ -151,7 +150,7 @@ def _order(request: MemberRequest, number: str) -> Order:
 def _own_order(request: MemberRequest, number: str) -> Order:
     order = _order(request, number)
     if order.buyer_id != request.acting.organization_id:
-        raise PermissionDenied(NOT_YOURS.format(order.buyer))
+        raise PermissionDenied(cancelling.not_yours(order))
     return order
 
 
