@@ -358,6 +358,48 @@ def test_killed_between_two_accounts_a_rerun_completes(personas: Personas, monke
     assert [invoice.net for invoice in Invoice.objects.all()] == [Decimal("7.00")] * 3
 
 
+class Collector:
+    """The garbage collector, as far as a run speaks to it."""
+
+    def __init__(self, frozen: int = 0) -> None:
+        self.frozen = frozen
+        self.told: list[str] = []
+
+    def get_freeze_count(self) -> int:
+        return self.frozen
+
+    def freeze(self) -> None:
+        self.frozen = 1
+        self.told.append("freeze")
+
+    def unfreeze(self) -> None:
+        self.frozen = 0
+        self.told.append("unfreeze")
+
+
+@pytest.mark.parametrize(("frozen", "told"), [(0, ["freeze", "unfreeze"]), (7, [])], ids=["by the run", "by somebody before"])
+def test_garbage_is_looked_for_everywhere_again_after_a_run_even_one_that_stops(
+    personas: Personas, monkeypatch: pytest.MonkeyPatch, frozen: int, told: list[str]
+) -> None:
+    collector, frozen_while_writing = Collector(frozen), []
+
+    def stopped(*args: Any, **kwargs: Any) -> None:
+        frozen_while_writing.append(collector.frozen > 0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "gc", collector)
+    monkeypatch.setattr(draft_rows, "write", stopped)
+    plan = factories.PlanFactory()
+    rate_card(plan.product_group)
+    use(subscribe(personas.direct_customer, plan), 100 * GIB)
+
+    with pytest.raises(KeyboardInterrupt):
+        bill(personas.msp)
+
+    assert frozen_while_writing == [True]
+    assert (collector.told, collector.frozen) == (told, frozen)
+
+
 def test_the_number_of_queries_does_not_grow_with_accounts_or_usage(personas: Personas) -> None:
     def queries_of_a_run() -> int:
         Invoice.objects.all().delete()
