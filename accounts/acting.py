@@ -49,7 +49,7 @@ def own_memberships(request: HttpRequest) -> list[Membership]:
         return []
     if not hasattr(request, "_memberships"):
         mine = person_of(request).own_memberships().select_related("organization__parent")
-        # Sorted here, as the database compares names by a collation of its own, and Django every column of what it sorts there.
+        # Sorted here: people sort names without regard to capitals, whatever collation the database has.
         by_name = sorted(mine, key=lambda membership: (membership.organization.name.casefold(), membership.pk))
         request._memberships = by_name  # type: ignore[attr-defined]
     return request._memberships  # type: ignore[attr-defined]

@@ -13,10 +13,9 @@ from accounts.models import Organization, User
 from catalog.models import TermsDocument
 from common.errors import DomainError, FieldRefused
 
-IMMUTABLE = "Published terms never change: buyers have accepted these very words. Make a new version instead."
-
-
 logger = logging.getLogger(__name__)
+
+IMMUTABLE = "Published terms never change: buyers have accepted these very words. Make a new version instead."
 
 
 class TermsArePublished(DomainError):
